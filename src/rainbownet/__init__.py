@@ -1,0 +1,1 @@
+"""Rainbow networks for PyTorch: align, compress, sample and compare trained networks."""
