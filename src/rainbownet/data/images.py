@@ -1,0 +1,85 @@
+"""A labelled set of images held as two tensors, with what is needed to normalise it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+
+from rainbownet.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images and their classes.
+
+    Args:
+        inputs: Pixels, `n` images × channels × height × width: bytes, or numbers already on their final scale.
+        targets: Class of each image, an index into `classes`.
+        classes: Names of the classes.
+        name: Where the images come from.
+        mean: What to subtract from each channel once bytes are scaled to [0, 1].
+        std: What to divide each channel by after that.
+
+    Raises:
+        DataError: If the numbers of images, targets, channels and classes do not agree.
+
+    Example:
+        >>> images = Images(torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 0]), ("cat", "dog"), "pets", (0.0,), (1.0,))
+        >>> len(images), images.shape
+        (3, (1, 2, 2))
+    """
+
+    inputs: UInt8[Tensor, "n c h w"] | Float[Tensor, "n c h w"]
+    targets: Int64[Tensor, " m"]
+    classes: tuple[str, ...]
+    name: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not fit together."""
+        n, channels = self.inputs.shape[:2]
+        if len(self.targets) != n:
+            raise DataError(f"data set {self.name!r}: {n} images but {len(self.targets)} targets; one each is needed")
+        for label, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != channels:
+                raise DataError(
+                    f"data set {self.name!r}: {label} has {len(values)} entries for images of {channels} channels"
+                )
+        if min(self.std, default=1.0) <= 0:
+            raise DataError(f"data set {self.name!r}: std is {self.std}; every entry must be positive")
+        if n and not 0 <= int(self.targets.min()) <= int(self.targets.max()) < len(self.classes):
+            raise DataError(
+                f"data set {self.name!r}: targets run from {int(self.targets.min())} to {int(self.targets.max())}, "
+                f"outside its {len(self.classes)} classes"
+            )
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        channels, height, width = self.inputs.shape[1:]
+        return channels, height, width
+
+    def to(self, device: torch.device | str) -> "Images":
+        """Return the same images on another device (copied only if they are elsewhere)."""
+        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+
+    def subset(self, indices: Int64[Tensor, " k"] | Sequence[int]) -> "Images":
+        """Return the images at the given positions, in that order."""
+        chosen = torch.as_tensor(indices, dtype=torch.int64, device=self.inputs.device)
+        return replace(self, inputs=self.inputs[chosen], targets=self.targets[chosen])
+
+    def normalise(self, inputs: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Turn a batch of these images' pixels into what a network reads: scaled, centred, divided."""
+        scale = 255.0 if inputs.dtype == torch.uint8 else 1.0
+        batch = inputs.to(torch.float32) if inputs.dtype == torch.uint8 else inputs
+        if scale == 1.0 and not any(self.mean) and all(value == 1.0 for value in self.std):
+            return batch
+        mean = torch.tensor(self.mean, dtype=batch.dtype, device=batch.device)[:, None, None]
+        std = torch.tensor(self.std, dtype=batch.dtype, device=batch.device)[:, None, None]
+        return (batch - scale * mean) / (scale * std)
