@@ -1,0 +1,250 @@
+"""Cross moments: the second moments of paired rows, streamed."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Inexact
+from torch import Tensor
+
+from rainbownet.errors import AlignmentError
+from rainbownet.moments.sums import SLAB, check_dtype, distributed, double_dtype, product_dtype, sum_over_ranks
+
+
+class CrossMoment:
+    r"""Accumulate the second moments of paired rows, uncentred.
+
+    With rows :math:`z` (left: the reference) and :math:`z'` (right: the sampled network) it keeps the sums behind
+    :math:`E[z z'^H]` (R5), of either self moment when asked, and of the means and energies. Products are taken in
+    the data's own dtype on the data's own device, in slabs of rows, and summed in float64.
+
+    Args:
+        left_dim: Number of channels `d` of the left rows.
+        right_dim: Number of channels `e` of the right rows.
+        left_self: Whether to keep :math:`E[z z^H]`.
+        right_self: Whether to keep :math:`E[z' z'^H]`, which least squares and the quality of a map need.
+        dtype: float64, or complex128 when the rows are complex.
+        device: Where the sums live.
+
+    Raises:
+        AlignmentError: If `dtype` is neither float64 nor complex128, or a dimension is not positive.
+
+    Example:
+        >>> moment = CrossMoment(2, 1)
+        >>> _ = moment.update(torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[1.0], [3.0]]))
+        >>> moment.cross
+        tensor([[0.5000],
+                [3.0000]], dtype=torch.float64)
+        >>> moment.left_energy, moment.right_energy
+        (2.5, 5.0)
+    """
+
+    def __init__(
+        self,
+        left_dim: int,
+        right_dim: int,
+        *,
+        left_self: bool = False,
+        right_self: bool = True,
+        dtype: torch.dtype = torch.float64,
+        device: str | torch.device = "cpu",
+    ):
+        check_dtype(dtype)
+        if left_dim < 1 or right_dim < 1:
+            raise AlignmentError(f"a moment needs at least one channel on each side, got {left_dim} and {right_dim}")
+        self.left_dim, self.right_dim = left_dim, right_dim
+        self.dtype, self.device = dtype, torch.device(device)
+        self.count = 0
+        zeros = {"dtype": dtype, "device": self.device}
+        real = {"dtype": torch.float64, "device": self.device}
+        self._sums: dict[str, Tensor] = {
+            "cross": torch.zeros(left_dim, right_dim, **zeros),
+            "left_mean": torch.zeros(left_dim, **zeros),
+            "right_mean": torch.zeros(right_dim, **zeros),
+            "left_second": torch.zeros(left_dim, **real),
+            "right_second": torch.zeros(right_dim, **real),
+        }
+        if left_self:
+            self._sums["left"] = torch.zeros(left_dim, left_dim, **zeros)
+        if right_self:
+            self._sums["right"] = torch.zeros(right_dim, right_dim, **zeros)
+
+    def update(self, left: Inexact[Tensor, "n d"], right: Inexact[Tensor, "_n e"]) -> CrossMoment:
+        """Add paired rows.
+
+        Args:
+            left: Rows of the reference, `(n, d)`.
+            right: The rows of the sampled network for the same images and positions, `(n, e)`.
+
+        Returns:
+            This moment.
+
+        Raises:
+            AlignmentError: If the rows are not paired, have other widths, or are complex in a real moment.
+        """
+        if len(left) != len(right):
+            raise AlignmentError(f"rows come in pairs: got {len(left)} left rows and {len(right)} right rows")
+        self._check_rows("left", left, self.left_dim)
+        self._check_rows("right", right, self.right_dim)
+        dtype = torch.promote_types(product_dtype(left), product_dtype(right))
+        for start in range(0, len(left), SLAB):
+            z = left[start : start + SLAB].to(dtype)
+            w = right[start : start + SLAB].to(dtype)
+            self._add("cross", z.T @ w.conj())
+            if "left" in self._sums:
+                self._add("left", z.T @ z.conj())
+            if "right" in self._sums:
+                self._add("right", w.T @ w.conj())
+            for side, rows in (("left", z), ("right", w)):
+                rows = rows.to(double_dtype(rows))
+                self._add(f"{side}_mean", rows.sum(0))
+                self._add(f"{side}_second", (rows * rows.conj()).real.sum(0))
+        self.count += len(left)
+        return self
+
+    @property
+    def cross(self) -> Inexact[Tensor, "d e"]:
+        """:math:`E[z z'^H]`, reference channels × sampled channels."""
+        return self._mean("cross")
+
+    @property
+    def left(self) -> Inexact[Tensor, "d d"]:
+        """:math:`E[z z^H]` of the reference, when kept."""
+        return self._mean("left")
+
+    @property
+    def right(self) -> Inexact[Tensor, "e e"]:
+        """:math:`E[z' z'^H]` of the sampled network, when kept."""
+        return self._mean("right")
+
+    @property
+    def left_mean(self) -> Inexact[Tensor, " d"]:
+        """Mean of each reference channel."""
+        return self._mean("left_mean")
+
+    @property
+    def right_mean(self) -> Inexact[Tensor, " e"]:
+        """Mean of each sampled channel."""
+        return self._mean("right_mean")
+
+    @property
+    def left_second(self) -> Float[Tensor, " d"]:
+        """:math:`E|z|^2` of each reference channel."""
+        return self._mean("left_second")
+
+    @property
+    def right_second(self) -> Float[Tensor, " e"]:
+        """:math:`E|z'|^2` of each sampled channel."""
+        return self._mean("right_second")
+
+    @property
+    def left_energy(self) -> float:
+        r""":math:`E\|z\|^2`, the trace of the reference's self moment."""
+        return self.left_second.sum().item()
+
+    @property
+    def right_energy(self) -> float:
+        r""":math:`E\|z'\|^2`, the trace of the sampled network's self moment."""
+        return self.right_second.sum().item()
+
+    @property
+    def keeps_right(self) -> bool:
+        """Whether the self moment of the right rows is kept."""
+        return "right" in self._sums
+
+    def real(self) -> CrossMoment:
+        r"""Return the moment of real and imaginary parts taken as separate rows, up to the factor 2 of their count.
+
+        Its cross moment is :math:`\mathrm{Re}\, E[z z'^H]`, whose maps are real: those that commute with real weights
+        acting on complex activations.
+        """
+        other = CrossMoment(
+            self.left_dim,
+            self.right_dim,
+            left_self="left" in self._sums,
+            right_self="right" in self._sums,
+            device=self.device,
+        )
+        other.count = self.count
+        other._sums = {name: value.real.clone() for name, value in self._sums.items()}
+        return other
+
+    def merge(self, other: CrossMoment) -> CrossMoment:
+        """Add the rows of another moment to this one, in place.
+
+        Args:
+            other: A moment of the same dimensions that keeps the same sums.
+
+        Returns:
+            This moment.
+
+        Raises:
+            AlignmentError: If the two do not keep the same sums.
+        """
+        mine, its = ({name: tuple(value.shape) for name, value in m._sums.items()} for m in (self, other))
+        if mine != its or self.dtype != other.dtype:
+            raise AlignmentError(f"moments to merge keep different sums: {self.dtype} {mine} and {other.dtype} {its}")
+        for name, value in other._sums.items():
+            self._sums[name] += value.to(self.device)
+        self.count += other.count
+        return self
+
+    def all_reduce(self) -> CrossMoment:
+        """Sum over the processes of `torch.distributed`, in place; without a process group, do nothing.
+
+        Returns:
+            This moment, the same on every process.
+        """
+        if distributed():
+            count = torch.tensor([float(self.count)], dtype=torch.float64, device=self.device)
+            total, *sums = sum_over_ranks([count, *self._sums.values()])
+            self.count = round(total.item())
+            self._sums = dict(zip(self._sums, sums, strict=True))
+        return self
+
+    def check(self, name: str) -> CrossMoment:
+        """Refuse a moment that no map can be computed from.
+
+        Args:
+            name: The layer or space the rows belong to, for the message.
+
+        Returns:
+            This moment.
+
+        Raises:
+            AlignmentError: If no row was seen, a value is not finite, or one side is zero on every row.
+        """
+        if self.count == 0:
+            raise AlignmentError(f"{name}: no activations were seen; the loader must yield at least one batch")
+        if not all(torch.isfinite(value).all() for value in self._sums.values()):
+            raise AlignmentError(
+                f"{name}: activations are not finite (NaN or Inf) on {self._bad_channels()}; "
+                "check the inputs, or lower the scale of the layers before"
+            )
+        for side, energy in (("reference", self.left_energy), ("sampled network", self.right_energy)):
+            if energy == 0.0:
+                raise AlignmentError(
+                    f"{name}: activations of the {side} are zero on all {self.count} rows; "
+                    "every channel is dead and nothing can be aligned"
+                )
+        return self
+
+    def _bad_channels(self) -> str:
+        left, right = (int((~torch.isfinite(self._sums[side])).sum()) for side in ("left_second", "right_second"))
+        return f"{left} of {self.left_dim} reference channels and {right} of {self.right_dim} sampled channels"
+
+    def _check_rows(self, side: str, rows: Tensor, dim: int) -> None:
+        if rows.shape[1] != dim:
+            raise AlignmentError(f"{side} rows have {rows.shape[1]} channels, the moment was made for {dim}")
+        if rows.is_complex() and not self.dtype.is_complex:
+            raise AlignmentError(f"{side} rows are complex ({rows.dtype}); make the moment with dtype=torch.complex128")
+
+    def _add(self, name: str, value: Tensor) -> None:
+        total = self._sums[name]
+        total += value.to(device=total.device, dtype=total.dtype)
+
+    def _mean(self, name: str) -> Tensor:
+        if name not in self._sums:
+            raise AlignmentError(f"the {name} self moment was not kept; make the moment with {name}_self=True")
+        if self.count == 0:
+            raise AlignmentError("a moment of no rows has no value; update it first")
+        return self._sums[name] / self.count
