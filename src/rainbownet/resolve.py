@@ -1,0 +1,191 @@
+"""A network from two strings: the name of what builds it and the file that holds its weights."""
+
+import importlib
+import inspect
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from rainbownet.errors import ArchitectureError, FileError, RainbowError
+
+WRAPPERS = ("state_dict", "model", "model_state_dict")
+"""Keys under which training scripts put the state dict next to other things."""
+
+PREFIXES = ("module.", "_orig_mod.")
+"""What data parallelism and `torch.compile` put before every key."""
+
+SHOWN = 4
+
+
+def resolve_network(spec: str, kwargs: Mapping[str, Any] | None = None) -> nn.Module:
+    """Build a network.
+
+    Args:
+        spec: Name of a network of `rainbownet.nets`, or `"package.module:factory"`, anything that can be imported.
+        kwargs: What to call it with.
+
+    Returns:
+        The network, as the factory initialises it.
+
+    Raises:
+        ArchitectureError: If there is no such factory, it refuses its arguments, or it does not return a module.
+
+    Example:
+        >>> resolve_network("torch.nn:Linear", {"in_features": 3, "out_features": 2, "bias": False})
+        Linear(in_features=3, out_features=2, bias=False)
+    """
+    arguments = dict(kwargs or {})
+    factory = _factory(spec) if ":" in spec else None
+    try:
+        network = _build_known(spec, arguments) if factory is None else factory(**arguments)
+    except RainbowError:
+        raise
+    except Exception as error:  # The factory is foreign code: whatever it raises means that it refuses its arguments.
+        raise ArchitectureError(
+            f"network {spec!r} cannot be built with {arguments}: {type(error).__name__}: {error}{_signature(factory)}"
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise ArchitectureError(f"network {spec!r} gave a {type(network).__name__}; an nn.Module is needed")
+    return network
+
+
+def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
+    """Read a state dict into a network, strictly, without ever running code from the file.
+
+    A state dict inside a larger dictionary is found; prefixes of data parallelism and `torch.compile` are dropped.
+    A complex parameter may be stored as real and imaginary parts along a last axis of 2.
+
+    Args:
+        net: The network; its parameters and buffers are overwritten.
+        path: A safetensors file, or one of `torch.save` that holds tensors only.
+
+    Returns:
+        The same network.
+
+    Raises:
+        FileError: If the file cannot be read as a state dict.
+        ArchitectureError: If keys or shapes are not those of the network.
+    """
+    state = read_state(path)
+    own = net.state_dict()
+    state = _without_prefix(state, own)
+    missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
+    unexpected = [key for key in state if key not in own]
+    if missing or unexpected:
+        raise ArchitectureError(
+            f"{path}: its parameters are not those of the network: {_some('missing', missing)}, "
+            f"{_some('unexpected', unexpected)}"
+        )
+    state = {key: _as_complex(value, own[key]) for key, value in state.items()}
+    wrong = [
+        f"{key}: {tuple(value.shape)} in the file, {tuple(own[key].shape)} in the network"
+        for key, value in state.items()
+        if value.shape != own[key].shape
+    ]
+    if wrong:
+        raise ArchitectureError(f"{path}: shapes differ, {_some('of which', wrong)}")
+    net.load_state_dict(own | state)
+    return net
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """Read named tensors from a safetensors file or a checkpoint of `torch.save`, without unpickling objects.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Names → tensors, on the CPU.
+
+    Raises:
+        FileError: If the file is absent, damaged, or holds anything but a state dict.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileError(f"{path}: no such file; a safetensors file or a state dict of torch.save is needed")
+    with path.open("rb") as file:
+        head = file.read(9)
+    if path.suffix == ".safetensors" or head[8:9] == b"{":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise FileError(f"{path}: not a readable safetensors file ({error})") from error
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise FileError(
+            f"{path}: it holds Python objects beside tensors, which are never unpickled; "
+            "save `network.state_dict()` instead"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise FileError(f"{path}: neither a safetensors file nor a checkpoint of torch.save ({error})") from error
+    for key in WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise FileError(f"{path}: it holds {_describe(content)}; a state dict (names → tensors) is needed")
+    return {str(key): value for key, value in content.items()}
+
+
+def _factory(spec: str) -> Callable[..., Any]:
+    module_name, _, attribute = spec.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # Importing runs foreign code, which may raise anything.
+        raise ArchitectureError(
+            f"network {spec!r}: module {module_name!r} cannot be imported ({type(error).__name__}: {error})"
+        ) from error
+    factory = module
+    for part in attribute.split("."):
+        factory = getattr(factory, part, None)
+    if not callable(factory):
+        raise ArchitectureError(
+            f"network {spec!r}: {attribute!r} in module {module_name!r} is {factory!r}; a function or class is needed"
+        )
+    return factory
+
+
+def _build_known(name: str, arguments: dict[str, Any]) -> Any:
+    from rainbownet.nets import build  # Only a name needs the reference networks.
+
+    return build(name, **arguments)
+
+
+def _signature(factory: Callable[..., Any] | None) -> str:
+    if factory is None:
+        return ""
+    try:
+        return f"; it takes {inspect.signature(factory)}"
+    except (TypeError, ValueError):
+        return ""
+
+
+def _without_prefix(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    for _ in PREFIXES:
+        for prefix in PREFIXES:
+            if all(key.startswith(prefix) for key in state) and not any(key.startswith(prefix) for key in own):
+                state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
+def _as_complex(value: Tensor, target: Tensor) -> Tensor:
+    if target.is_complex() and not value.is_complex() and value.shape == (*target.shape, 2):
+        return torch.view_as_complex(value.contiguous())
+    return value
+
+
+def _some(what: str, items: list[str]) -> str:
+    shown = ", ".join(items[:SHOWN]) or "none"
+    return f"{what} {shown}" + (f" and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
+
+
+def _describe(content: Any) -> str:
+    if isinstance(content, Mapping):
+        return f"a dictionary with keys {', '.join(map(repr, list(content)[:SHOWN]))}"
+    return f"a {type(content).__name__}"
