@@ -39,6 +39,6 @@ def sum_over_ranks(tensors: list[Tensor]) -> list[Tensor]:
     dist.all_reduce(carrier)
     parts = carrier.to(packed.device).split([f.numel() for f in flat])
     return [
-        torch.view_as_complex(part.view(*t.shape, 2)) if t.is_complex() else part.view(t.shape)
+        torch.view_as_complex(part.clone().view(*t.shape, 2)) if t.is_complex() else part.view(t.shape)
         for part, t in zip(parts, tensors, strict=True)
     ]

@@ -1,0 +1,209 @@
+"""Alignment maps: four ways to write the reference's channels in terms of a sampled network's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Inexact
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from rainbownet.alignment.polar import polar_factor
+from rainbownet.errors import AlignmentError
+from rainbownet.moments import CrossMoment
+from rainbownet.options import Option
+
+PINV_CUT = 1e-10  # of the largest eigenvalue: above the noise that float32 products leave in a self moment
+
+
+class Alignment(Option):
+    """Base of the alignments: callables from a cross moment to the map `A` with `left ≈ A right`.
+
+    Attributes:
+        needs_right_self: Whether the moment must keep the self moment of the sampled network.
+    """
+
+    needs_right_self: ClassVar[bool] = False
+
+    def __call__(self, moment: CrossMoment) -> Inexact[Tensor, "d e"]:
+        """Return the map from sampled channels to reference channels."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Procrustes(Alignment):
+    r"""The rotation of the paper: the polar factor of the cross moment (R6), scaled so that energies match.
+
+    :math:`A = U V^H \sqrt{E\|z\|^2 / E\|z'\|^2}`; the scale is 1 where widths and laws are the same in the limit, and
+    makes up for the energy of a wider network.
+
+    Args:
+        scale: Whether to match energies; False gives the partial isometry itself.
+
+    Example:
+        >>> z = torch.eye(2)
+        >>> Procrustes()(CrossMoment(2, 2).update(z, 2 * z.flip(1))).round(decimals=6).abs()
+        tensor([[0.0000, 0.5000],
+                [0.5000, 0.0000]], dtype=torch.float64)
+    """
+
+    scale: bool = True
+    name: ClassVar[str] = "procrustes"
+
+    def __call__(self, moment: CrossMoment) -> Inexact[Tensor, "d e"]:
+        """Return the scaled rotation.
+
+        Args:
+            moment: Cross moment; no self moment is needed.
+
+        Returns:
+            Map `(d, e)`.
+
+        Raises:
+            AlignmentError: If the cross moment is zero or not finite.
+        """
+        rotation = polar_factor(moment.cross)
+        if not self.scale:
+            return rotation
+        return rotation * math.sqrt(moment.left_energy / moment.right_energy)
+
+
+@dataclass(frozen=True)
+class LeastSquares(Alignment):
+    r"""The linear map of least mean-square error, with a ridge.
+
+    :math:`A = (M + \lambda t A_0)(\Sigma' + \lambda t\,\mathrm{Id})^{-1}` with :math:`t = \mathrm{tr}\,\Sigma' / e`,
+    which minimises :math:`E\|A z' - z\|^2 + \lambda t \|A - A_0\|^2`.
+
+    Args:
+        ridge: The ridge λ, relative to the mean energy of a sampled channel. At 0 the pseudo-inverse is taken, without
+            eigenvalues below 1e-10 of the largest.
+        toward: What the ridge shrinks to: "zero", or "rotation", the scaled Procrustes map, so that identical
+            activations give exactly the identity.
+
+    Raises:
+        AlignmentError: If `ridge` is negative or `toward` is neither word.
+
+    Example:
+        >>> z = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+        >>> moment = CrossMoment(2, 2).update(z, z @ torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+        >>> LeastSquares(ridge=0.0)(moment).round(decimals=6).abs()
+        tensor([[0.5000, 0.0000],
+                [0.0000, 0.2500]], dtype=torch.float64)
+    """
+
+    ridge: float = 1e-3
+    toward: str = "zero"
+    name: ClassVar[str] = "least-squares"
+    needs_right_self: ClassVar[bool] = True
+
+    def __post_init__(self):
+        if not self.ridge >= 0:
+            raise AlignmentError(f"the ridge of least squares is a number ≥ 0, got {self.ridge}")
+        if self.toward not in ("zero", "rotation"):
+            raise AlignmentError(f"least squares shrinks toward 'zero' or 'rotation', got {self.toward!r}")
+
+    def __call__(self, moment: CrossMoment) -> Inexact[Tensor, "d e"]:
+        """Return the map of least squares.
+
+        Args:
+            moment: Cross moment that keeps the self moment of the sampled network.
+
+        Returns:
+            Map `(d, e)`.
+
+        Raises:
+            AlignmentError: If the self moment was not kept.
+        """
+        cross, right = moment.cross, moment.right
+        shift = self.ridge * moment.right_energy / moment.right_dim
+        if self.toward == "rotation" and shift > 0:
+            cross = cross + shift * Procrustes()(moment)
+        values, vectors = torch.linalg.eigh(right)
+        # Rounding can leave a semi-definite moment slightly negative.
+        shifted = values.clamp(min=0.0) + shift
+        inverse = torch.where(shifted > PINV_CUT * values[-1], 1 / shifted, 0.0) if shift == 0 else 1 / shifted
+        return (cross @ vectors * inverse) @ vectors.mH
+
+
+@dataclass(frozen=True)
+class Permutation(Alignment):
+    """The matching of channels with the largest total correlation, as activation matching of Git Re-Basin has it.
+
+    Channels are matched by linear assignment on the real part of the uncentred cross moment (Ainsworth, Hayase &
+    Srinivasa, ICLR 2023, section 3.1). When the sampled network is wider every sampled channel is matched, each
+    reference channel to `floor(e / d)` or `ceil(e / d)` of them, whose average it becomes; when it is narrower each
+    sampled channel stands for `floor(d / e)` or `ceil(d / e)` reference channels.
+
+    Example:
+        >>> z = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+        >>> Permutation()(CrossMoment(2, 3).update(z, torch.cat([z.flip(1), z[:, :1]], 1)))
+        tensor([[0.0000, 0.5000, 0.5000],
+                [1.0000, 0.0000, 0.0000]], dtype=torch.float64)
+    """
+
+    name: ClassVar[str] = "permutation"
+
+    def __call__(self, moment: CrossMoment) -> Inexact[Tensor, "d e"]:
+        """Return the averaging matching.
+
+        Args:
+            moment: Cross moment; no self moment is needed.
+
+        Returns:
+            Map `(d, e)` whose rows sum to 1.
+        """
+        gain = moment.cross.real
+        matched = _match(gain) if gain.shape[0] <= gain.shape[1] else _match(gain.T).T
+        return (matched / matched.sum(1, keepdim=True)).to(moment.cross.dtype)
+
+
+@dataclass(frozen=True)
+class Identity(Alignment):
+    """No alignment: channels are taken as they come, the ablation.
+
+    Example:
+        >>> Identity()(CrossMoment(2, 2))
+        tensor([[1., 0.],
+                [0., 1.]], dtype=torch.float64)
+    """
+
+    name: ClassVar[str] = "identity"
+
+    def __call__(self, moment: CrossMoment) -> Inexact[Tensor, "d e"]:
+        """Return the identity.
+
+        Args:
+            moment: Cross moment, for its dimensions.
+
+        Returns:
+            Identity `(d, d)`.
+
+        Raises:
+            AlignmentError: If the widths differ.
+        """
+        if moment.left_dim != moment.right_dim:
+            raise AlignmentError(
+                f"without alignment both networks need one width, got {moment.left_dim} reference channels and "
+                f"{moment.right_dim} sampled channels"
+            )
+        return torch.eye(moment.left_dim, dtype=moment.dtype, device=moment.device)
+
+
+def _match(gain: Tensor) -> Tensor:
+    """Return the 0/1 matrix that matches every column, and every row at least `floor(e / d)` times."""
+    d, e = gain.shape
+    copies = math.ceil(e / d)
+    slots = gain.repeat(copies, 1)
+    # Copies left over are matched to columns that do not exist, which only the last copy of a row may be.
+    spare = torch.zeros(copies * d, copies * d - e, dtype=gain.dtype, device=gain.device)
+    spare[: (copies - 1) * d] = -math.inf
+    rows, columns = linear_sum_assignment(torch.cat([slots, spare], 1).cpu().numpy(), maximize=True)
+    matched = torch.zeros_like(gain)
+    for row, column in zip(rows, columns, strict=True):
+        if column < e:
+            matched[row % d, column] = 1.0
+    return matched
