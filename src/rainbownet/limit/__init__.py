@@ -1,0 +1,36 @@
+"""The infinite-width room: kernels of infinitely wide layers, and finite features of them."""
+
+from rainbownet.limit.dual import Dual, dual_activation, register
+from rainbownet.limit.gram import gram_matrix
+from rainbownet.limit.hermite import HermiteDual
+from rainbownet.limit.kernel import DualKernel, Kernel, append_constant, dual_kernel
+from rainbownet.limit.landmarks import choose_landmarks
+from rainbownet.limit.modulus import RealModulus, circular_modulus
+from rainbownet.limit.nystrom import NystromFeatures
+from rainbownet.limit.pca import KernelPCA, kernel_pca
+from rainbownet.limit.piecewise import PiecewiseLinear
+from rainbownet.limit.ridge import RidgeFit, class_targets, feature_ridge, kernel_ridge, rkhs_norm
+
+__all__ = [
+    "Dual",
+    "DualKernel",
+    "HermiteDual",
+    "Kernel",
+    "KernelPCA",
+    "NystromFeatures",
+    "PiecewiseLinear",
+    "RealModulus",
+    "RidgeFit",
+    "append_constant",
+    "choose_landmarks",
+    "circular_modulus",
+    "class_targets",
+    "dual_activation",
+    "dual_kernel",
+    "feature_ridge",
+    "gram_matrix",
+    "kernel_pca",
+    "kernel_ridge",
+    "register",
+    "rkhs_norm",
+]

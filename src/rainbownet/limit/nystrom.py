@@ -1,0 +1,109 @@
+"""Nyström features: finitely many coordinates of an infinitely wide layer."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Inexact
+from torch import Tensor
+
+from rainbownet.errors import RainbowError
+from rainbownet.limit.gram import gram_matrix
+from rainbownet.limit.kernel import Kernel
+
+
+@dataclass(frozen=True)
+class NystromFeatures:
+    r"""The feature map :math:`\varphi(z) = k(z, L)\,V \Lambda^{-1/2}` with :math:`K_{LL} = V \Lambda V^\top`.
+
+    It is :math:`k(z, L)K_{LL}^{-1/2}` up to a rotation, which any alignment that follows absorbs, with one column per
+    eigenvalue kept. The inner products of the features are the kernel projected on the span of the landmarks, hence
+    exact on landmarks and nowhere larger in norm (Williams & Seeger, NIPS 2000).
+
+    Attributes:
+        kernel: Kernel.
+        landmarks: Landmarks.
+        root: The matrix :math:`V \Lambda^{-1/2}`.
+
+    Example:
+        >>> from torch import nn
+        >>> from rainbownet.limit.kernel import dual_kernel
+        >>> rows = torch.tensor([[2.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+        >>> features = NystromFeatures.fit(dual_kernel(nn.Identity()), rows)
+        >>> features.rank
+        2
+        >>> z = torch.tensor([[3.0, 4.0]])
+        >>> (features(z) @ features(z).T).round(decimals=9)
+        tensor([[25.]], dtype=torch.float64)
+    """
+
+    kernel: Kernel
+    landmarks: Inexact[Tensor, "m r"]
+    root: Float[Tensor, "m k"]
+
+    @classmethod
+    @torch.no_grad()
+    def fit(cls, kernel: Kernel, landmarks: Inexact[Tensor, "m r"], *, cut: float = 1e-10) -> "NystromFeatures":
+        """Return the features of these landmarks.
+
+        Args:
+            kernel: Kernel.
+            landmarks: Landmarks, see :func:`rainbownet.limit.landmarks.choose_landmarks`.
+            cut: Eigenvalues of the landmarks' kernel matrix below this fraction of the largest are dropped. Rounding of
+                the kernel, 1e-16, is amplified by its inverse.
+
+        Returns:
+            The feature map.
+
+        Raises:
+            RainbowError: If the kernel of the landmarks is zero or not finite.
+        """
+        matrix = gram_matrix(kernel, landmarks)
+        if not bool(torch.isfinite(matrix).all()):
+            raise RainbowError(
+                "landmarks: their kernel matrix is not finite; check the rows for NaN or very large values"
+            )
+        values, vectors = torch.linalg.eigh(matrix)
+        if len(values) == 0 or values[-1] <= 0:
+            raise RainbowError("landmarks: their kernel matrix is zero; choose rows that are not zero")
+        kept = values > cut * values[-1]
+        return cls(kernel, landmarks, (vectors[:, kept] * values[kept].rsqrt()).flip(1))
+
+    @property
+    def rank(self) -> int:
+        """Number of features, at most the number of landmarks."""
+        return self.root.shape[1]
+
+    @torch.no_grad()
+    def __call__(self, z: Inexact[Tensor, "b r"], *, block: int = 4096) -> Float[Tensor, "b k"]:
+        """Return the features of rows, of decreasing energy on the landmarks.
+
+        Args:
+            z: Rows.
+            block: Rows whose kernel values, 8 m bytes each, are held at once.
+
+        Returns:
+            Features in float64.
+        """
+        result = self.root.new_empty(len(z), self.rank)
+        for start in range(0, len(z), block):
+            result[start : start + block] = self.kernel(z[start : start + block], self.landmarks) @ self.root
+        return result
+
+    def energy_explained(self, z: Inexact[Tensor, "b r"]) -> float:
+        r"""Return the fraction of the kernel's energy that the features carry, :math:`E\|\varphi(z)\|^2 / E\,k(z,z)`.
+
+        Args:
+            z: Rows, held out from the landmarks.
+
+        Returns:
+            Fraction between 0 and 1.
+
+        Raises:
+            RainbowError: If the rows have no energy.
+        """
+        total = float(self.kernel.diagonal(z).sum())
+        if not total > 0:
+            raise RainbowError(
+                f"z: the kernel of the {len(z)} rows with themselves sums to {total}; rows with energy are needed"
+            )
+        return float((self(z) ** 2).sum()) / total
