@@ -72,24 +72,40 @@ def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
         FileError: If the file cannot be read as a state dict.
         ArchitectureError: If keys or shapes are not those of the network.
     """
-    state = read_state(path)
+    return apply_state(net, read_state(path), origin=str(path))
+
+
+def apply_state(net: nn.Module, state: Mapping[str, Tensor], *, origin: str = "state dict") -> nn.Module:
+    """Copy named tensors into a network, as strictly as `load_weights`.
+
+    Args:
+        net: The network; its parameters and buffers are overwritten.
+        state: Names → tensors.
+        origin: Where they come from, for messages.
+
+    Returns:
+        The same network.
+
+    Raises:
+        ArchitectureError: If keys or shapes are not those of the network.
+    """
     own = net.state_dict()
     state = _without_prefix(state, own)
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
     unexpected = [key for key in state if key not in own]
     if missing or unexpected:
         raise ArchitectureError(
-            f"{path}: its parameters are not those of the network: {_some('missing', missing)}, "
+            f"{origin}: its parameters are not those of the network: {_some('missing', missing)}, "
             f"{_some('unexpected', unexpected)}"
         )
-    state = {key: _as_complex(value, own[key]) for key, value in state.items()}
+    state = {key: match_complex(value, own[key]) for key, value in state.items()}
     wrong = [
         f"{key}: {tuple(value.shape)} in the file, {tuple(own[key].shape)} in the network"
         for key, value in state.items()
         if value.shape != own[key].shape
     ]
     if wrong:
-        raise ArchitectureError(f"{path}: shapes differ, {_some('of which', wrong)}")
+        raise ArchitectureError(f"{origin}: shapes differ, {_some('of which', wrong)}")
     net.load_state_dict(own | state)
     return net
 
@@ -133,6 +149,13 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     return {str(key): value for key, value in content.items()}
 
 
+def match_complex(value: Tensor, target: Tensor) -> Tensor:
+    """Return a tensor stored as pairs of reals as a complex one, if `target` is complex and has such a shape."""
+    if target.is_complex() and not value.is_complex() and value.shape == (*target.shape, 2):
+        return torch.view_as_complex(value.contiguous())
+    return value
+
+
 def _factory(spec: str) -> Callable[..., Any]:
     module_name, _, attribute = spec.partition(":")
     try:
@@ -166,18 +189,12 @@ def _signature(factory: Callable[..., Any] | None) -> str:
         return ""
 
 
-def _without_prefix(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _without_prefix(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     for _ in PREFIXES:
         for prefix in PREFIXES:
             if all(key.startswith(prefix) for key in state) and not any(key.startswith(prefix) for key in own):
                 state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
-
-
-def _as_complex(value: Tensor, target: Tensor) -> Tensor:
-    if target.is_complex() and not value.is_complex() and value.shape == (*target.shape, 2):
-        return torch.view_as_complex(value.contiguous())
-    return value
 
 
 def _some(what: str, items: list[str]) -> str:

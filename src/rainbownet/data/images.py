@@ -1,5 +1,6 @@
 """A labelled set of images held as two tensors, with what is needed to normalise it."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -73,6 +74,14 @@ class Images:
         """Return the images at the given positions, in that order."""
         chosen = torch.as_tensor(indices, dtype=torch.int64, device=self.inputs.device)
         return replace(self, inputs=self.inputs[chosen], targets=self.targets[chosen])
+
+    def fingerprint(self) -> str:
+        """Return a short hash of the labels, the scale and (at most a thousand of) the images."""
+        stride = max(1, len(self) // 1000)
+        digest = hashlib.sha256(repr((self.shape, self.classes, self.mean, self.std)).encode())
+        for tensor in (self.targets, self.inputs[::stride]):
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def normalise(self, inputs: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Turn a batch of these images' pixels into what a network reads: scaled, centred, divided."""

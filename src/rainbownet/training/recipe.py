@@ -1,0 +1,110 @@
+"""Recipes: how a network is trained, as plain numbers with names."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from rainbownet.data.augment import AUGMENTATIONS
+from rainbownet.errors import DataError
+
+WARM_UP = 0.3
+"""Part of a one-cycle schedule in which the learning rate rises."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Stochastic gradient descent with (plain) momentum on the cross-entropy.
+
+    Args:
+        epochs: Passes over the data.
+        lr: Learning rate: the first one, or the peak of `"onecycle"`.
+        schedule: `"step"` multiplies the rate by `decay` every `decay_every` epochs; `"onecycle"` rises along a cosine
+            from lr/25 for 30 % of the time, then falls along one to nearly zero; `"constant"`.
+        decay_every: Epochs between two decays.
+        decay: Factor of a decay.
+        momentum: Momentum.
+        weight_decay: Half the coefficient of the squared norm of all parameters.
+        batch_size: Images per step, over all processes.
+        augment: None, `"flip"` or `"cifar"`.
+        precision: `"bf16"` multiplies in bfloat16 with float32 weights.
+        channels_last: Whether images lie in memory with the channels last (faster convolutions on GPUs).
+        label_smoothing: Weight of the uniform distribution in the targets.
+        checkpoints: Epochs whose weights are kept; 0 is the initial network.
+
+    Raises:
+        DataError: If a number cannot be meant.
+
+    Example:
+        >>> recipe = Recipe(epochs=150, lr=0.01, schedule="step", decay_every=50)
+        >>> [round(recipe.rate(epoch), 6) for epoch in (0, 49.9, 50, 149)]
+        [0.01, 0.01, 0.001, 0.0001]
+    """
+
+    epochs: int
+    lr: float
+    schedule: Literal["step", "onecycle", "constant"] = "constant"
+    decay_every: int = 50
+    decay: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    batch_size: int = 128
+    augment: str | None = None
+    precision: Literal["float32", "bf16"] = "float32"
+    channels_last: bool = False
+    label_smoothing: float = 0.0
+    checkpoints: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        for name, least in (("epochs", 0), ("batch_size", 1), ("decay_every", 1)):
+            if getattr(self, name) < least:
+                raise DataError(f"recipe: {name} is {getattr(self, name)}; it must be at least {least}")
+        if not self.lr > 0:
+            raise DataError(f"recipe: lr is {self.lr}; it must be positive")
+        for name in ("momentum", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise DataError(f"recipe: {name} is {getattr(self, name)}; it must lie in [0, 1)")
+        for name, known in (
+            ("schedule", ("step", "onecycle", "constant")),
+            ("precision", ("float32", "bf16")),
+            ("augment", (None, *AUGMENTATIONS)),
+        ):
+            if getattr(self, name) not in known:
+                raise DataError(f"recipe: {name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, known))}")
+
+    def rate(self, epoch: float | int) -> float:
+        """Return the learning rate after a (fractional) number of epochs."""
+        if self.schedule == "step":
+            return self.lr * self.decay ** int(epoch // self.decay_every)
+        if self.schedule == "onecycle":
+            progress = epoch / max(self.epochs, 1)
+            if progress < WARM_UP:
+                return _cosine(self.lr / 25, self.lr, progress / WARM_UP)
+            return _cosine(self.lr, self.lr / 250_000, (progress - WARM_UP) / (1 - WARM_UP))
+        return self.lr
+
+
+def _cosine(start: float, stop: float, progress: float) -> float:
+    return stop + (start - stop) * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+
+
+_PAPER = Recipe(
+    epochs=150,
+    lr=0.01,
+    schedule="step",
+    weight_decay=1e-4,
+    augment="cifar",
+    checkpoints=(0, 1, 2, 5, 10, 20, 50, 100),
+)
+
+RECIPES: dict[str, Recipe] = {
+    "paper": _PAPER,
+    "paper-no-decay": replace(_PAPER, weight_decay=0.0),
+    "resnet-imagenet": replace(_PAPER, epochs=90, lr=0.1, decay_every=30, batch_size=256, checkpoints=(0,)),
+    "universality": replace(_PAPER, epochs=90, lr=0.005, decay_every=30, weight_decay=0.0, checkpoints=(0,)),
+    "tutorial": Recipe(epochs=5, lr=0.01),
+    "quick": Recipe(epochs=8, lr=0.05, schedule="onecycle", weight_decay=1e-4, augment="cifar"),
+    "digits": Recipe(epochs=30, lr=0.1, schedule="onecycle", weight_decay=1e-4, batch_size=64),
+}
+"""The recipes of the paper (weight convergence and dynamics: `paper-no-decay`), of its sequel on universality, of its
+tutorial, and two short ones of ours: `quick` for CIFAR-10, `digits` for the built-in data."""

@@ -1,0 +1,139 @@
+"""A run that is killed, at any moment, ends with the weights of one that was not."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+import rainbownet.training.files as files
+from rainbownet.data import load
+from rainbownet.errors import FileError
+from rainbownet.resolve import load_weights
+from rainbownet.training import Recipe, train
+
+RECIPE = Recipe(epochs=4, lr=0.1, schedule="onecycle", batch_size=100, augment="cifar", checkpoints=(0, 2, 4))
+
+
+def network() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 10)
+        )
+
+
+def run(out: Path, recipe: Recipe = RECIPE) -> nn.Module:
+    return train(network(), load("digits", limit=300), recipe=recipe, out=out, seed=3, progress=False).network
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing of the library catches it."""
+
+
+@pytest.mark.parametrize("call", ["replace", "save_file"])
+def test_death_at_any_write_changes_nothing(tmp_path, monkeypatch, call):
+    whole = run(tmp_path / "whole").state_dict()
+    owner = os if call == "replace" else files
+    original = getattr(owner, call)
+    for moment in range(100):
+        left = [moment]
+
+        def dying(*args, left=left, **kwargs):
+            if left[0] == 0:
+                raise Killed
+            left[0] -= 1
+            return original(*args, **kwargs)
+
+        out = tmp_path / f"killed-{moment}"
+        monkeypatch.setattr(owner, call, dying)
+        try:
+            run(out)
+        except Killed:
+            monkeypatch.setattr(owner, call, original)
+        else:
+            break
+        assert equal(run(out).state_dict(), whole)
+        assert equal(load_file(out / "model.safetensors"), whole)
+        rows = [json.loads(line)["epoch"] for line in (out / "log.jsonl").read_text().splitlines()]
+        assert rows == [0, 1, 2, 3, 4]
+        assert sorted(path.name for path in (out / "epochs").iterdir() if path.suffix == ".safetensors") == [
+            "0000.safetensors",
+            "0002.safetensors",
+            "0004.safetensors",
+        ]
+    assert moment > 8
+
+
+CHILD = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+import torch
+torch.set_num_threads(int(sys.argv[3]))
+from test_resume import LONG, run
+run(sys.argv[4], LONG)
+"""
+LONG = Recipe(epochs=80, lr=0.05, batch_size=50, augment="cifar")
+
+
+def test_a_process_killed_at_a_random_moment_resumes_to_the_same_weights(tmp_path):
+    paths = [str(Path(files.__file__).parents[2]), str(Path(__file__).parent), str(torch.get_num_threads())]
+    out = tmp_path / "killed"
+    child = subprocess.Popen([sys.executable, "-c", CHILD, *paths, str(out)])
+    deadline = time.monotonic() + 60
+    while not (out / "state.safetensors").exists() and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    delay = secrets.randbelow(600) / 1000
+    time.sleep(delay)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL, f"the child ended before its kill after {delay} s"
+    resumed, whole = run(out, LONG), run(tmp_path / "whole", LONG)
+    assert equal(resumed.state_dict(), whole.state_dict()), f"killed after {delay} s"
+
+
+def test_a_finished_run_is_read_back_not_repeated(tmp_path, monkeypatch):
+    first = run(tmp_path)
+    assert not (tmp_path / "state.safetensors").exists()
+    monkeypatch.setattr("rainbownet.training.run.run_epoch", lambda *_: pytest.fail("it trained again"))
+    assert equal(run(tmp_path).state_dict(), first.state_dict())
+
+
+def test_kept_epochs_are_networks_that_load(tmp_path):
+    final = run(tmp_path)
+    initial = load_weights(network(), tmp_path / "epochs" / "0000.safetensors")
+    assert equal(initial.state_dict(), network().state_dict())
+    assert equal(load_weights(network(), tmp_path / "epochs" / "0004.safetensors").state_dict(), final.state_dict())
+
+
+def test_another_run_in_the_same_directory_is_refused(tmp_path):
+    run(tmp_path)
+    with pytest.raises(FileError, match=r"holds another run: its recipe is .*choose another directory"):
+        run(tmp_path, Recipe(epochs=1, lr=0.1))
+
+
+def test_a_directory_of_something_else_is_refused(tmp_path):
+    (tmp_path / "run.json").write_text("{broken")
+    with pytest.raises(FileError, match="not a run of training"):
+        run(tmp_path)
+
+
+def test_tied_and_complex_weights_are_kept(tmp_path):
+    tied = torch.randn(3, 3)
+    z = torch.complex(torch.ones(2, 2), -torch.ones(2, 2))
+    files.save_tensors(tmp_path / "a.safetensors", {"a": tied, "b": tied, "z": z}, {"k": "v"})
+    tensors, metadata = files.load_tensors(tmp_path / "a.safetensors")
+    assert metadata == {"k": "v"}
+    assert torch.equal(tensors["a"], tensors["b"])
+    assert torch.equal(torch.view_as_complex(tensors["z"]), z)
