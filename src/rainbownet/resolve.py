@@ -41,7 +41,7 @@ def resolve_network(spec: str, kwargs: Mapping[str, Any] | None = None) -> nn.Mo
         Linear(in_features=3, out_features=2, bias=False)
     """
     arguments = dict(kwargs or {})
-    factory = _factory(spec) if ":" in spec else None
+    factory = find_factory(spec) if ":" in spec else None
     try:
         network = _build_known(spec, arguments) if factory is None else factory(**arguments)
     except RainbowError:
@@ -156,7 +156,18 @@ def match_complex(value: Tensor, target: Tensor) -> Tensor:
     return value
 
 
-def _factory(spec: str) -> Callable[..., Any]:
+def find_factory(spec: str) -> Callable[..., Any]:
+    """Return the function or class that `"package.module:factory"` names.
+
+    Args:
+        spec: Module and name, with a colon between.
+
+    Returns:
+        What is there.
+
+    Raises:
+        ArchitectureError: If the module cannot be imported or has no such callable.
+    """
     module_name, _, attribute = spec.partition(":")
     try:
         module = importlib.import_module(module_name)

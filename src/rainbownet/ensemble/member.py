@@ -1,0 +1,131 @@
+"""One member of an ensemble: everything that decides its weights, as plain JSON, and the name that follows from it."""
+
+import hashlib
+import inspect
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rainbownet.errors import FileError
+from rainbownet.resolve import find_factory, resolve_network
+from rainbownet.training import Recipe
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network to be trained.
+
+    Args:
+        network: Name of a reference network or `"package.module:factory"`.
+        recipe: How it is trained.
+        seed: Seed of initial weights and training.
+        width: Factor passed to the factory as `width`, or None to pass nothing.
+        kwargs: Further arguments of the factory.
+        data: Arguments of `rainbownet.data.load` for the training images.
+        test: The same for test images, or None.
+
+    Example:
+        >>> member = Member("torch.nn:Linear", Recipe(epochs=1, lr=0.1), kwargs={"in_features": 2, "out_features": 2})
+        >>> member.name
+        'linear-s0-...'
+    """
+
+    network: str
+    recipe: Recipe
+    seed: int = 0
+    width: float | int | None = None
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=lambda: {"source": "digits"})
+    test: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the member's directory: network, width, seed and a hash of everything."""
+        digest = hashlib.sha256(self.to_json().encode()).hexdigest()[:8]
+        short = self.network.rpartition(":")[2].lower()
+        width = "" if self.width is None else f"-w{self.width:g}"
+        return f"{short}{width}-s{self.seed}-{digest}"
+
+    def build(self) -> nn.Module:
+        """Return the network with its initial weights, which depend on `seed` alone.
+
+        The seed is passed to the factory if it takes one; PyTorch's own generator, which other factories read, is
+        seeded meanwhile and put back.
+        """
+        arguments = dict(self.kwargs)
+        if self.width is not None:
+            arguments["width"] = self.width
+        if "seed" not in arguments and _takes_seed(self.network):
+            arguments["seed"] = self.seed
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.seed)
+            return resolve_network(self.network, arguments)
+
+    def to_json(self) -> str:
+        """Return the member as JSON."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True)
+
+    @staticmethod
+    def from_file(path: Path) -> "Member":
+        """Read a `member.json`.
+
+        Raises:
+            FileError: If it is not one.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            recipe = content.pop("recipe")
+            return Member(**content, recipe=Recipe(**recipe | {"checkpoints": tuple(recipe["checkpoints"])}))
+        except (ValueError, TypeError, KeyError) as error:
+            raise FileError(f"{path}: not a member of an ensemble ({error})") from error
+
+
+def grid(
+    network: str,
+    *,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    widths: Sequence[float | int | None] = (None,),
+    kwargs: Sequence[Mapping[str, Any]] = ({},),
+    data: Mapping[str, Any] | None = None,
+    test: Mapping[str, Any] | None = None,
+) -> list[Member]:
+    """Return one member for each combination of arguments, width and seed, seeds running fastest.
+
+    Args:
+        network: Name of a reference network or `"package.module:factory"`.
+        recipe: How all are trained.
+        seeds: Seeds.
+        widths: Widths; None passes none to the factory.
+        kwargs: Sets of further arguments of the factory.
+        data: Arguments of `rainbownet.data.load`; the digits by default.
+        test: The same for test images.
+
+    Returns:
+        The members.
+
+    Example:
+        >>> members = grid("vgg", recipe=Recipe(epochs=1, lr=0.1), seeds=range(2), widths=[0.5, 1])
+        >>> [(member.width, member.seed) for member in members]
+        [(0.5, 0), (0.5, 1), (1, 0), (1, 1)]
+    """
+    data = {"source": "digits"} if data is None else data
+    return [
+        Member(network, recipe, seed, width, dict(arguments), dict(data), None if test is None else dict(test))
+        for arguments, width, seed in itertools.product(kwargs, widths, seeds)
+    ]
+
+
+def _takes_seed(spec: str) -> bool:
+    if ":" not in spec:
+        return True
+    try:
+        return "seed" in inspect.signature(find_factory(spec)).parameters
+    except (TypeError, ValueError):
+        return False
