@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.multiprocessing.spawn import spawn
 
 from rainbownet.errors import AlignmentError
 from rainbownet.moments import ChannelMoment, CrossMoment
@@ -178,7 +178,7 @@ def test_two_processes_reduce_to_what_one_sees() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(reduce_a_share, args=(port,), nprocs=2)
+    spawn(reduce_a_share, args=(port,), nprocs=2)
 
 
 def test_without_a_process_group_the_reduction_does_nothing() -> None:

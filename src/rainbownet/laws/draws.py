@@ -1,0 +1,93 @@
+"""Draws: matrices of white coefficients, independent, orthogonal or in antithetic pairs."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rainbownet.errors import LawError
+
+
+def coefficients(draw: str, n: int, r: int, *, generator: torch.Generator | None) -> Float[Tensor, "n r"]:
+    r"""Draw a matrix of white rows, :math:`E[g] = 0` and :math:`E[g g^\top] = \mathrm{Id}`.
+
+    Always drawn in float64 on the CPU, so that a seed means the same on every device.
+
+    Args:
+        draw: "gaussian", independent normal numbers. "orthogonal": blocks of `r` rows :math:`\sqrt r\,Q` with `Q`
+            Haar orthogonal, the last block cut, so that `n = k r` rows have exactly the covariance Id. "antithetic":
+            orthogonal rows followed by their opposites, so that an even number has exactly mean zero; an odd number
+            ends without the last opposite.
+        n: Number of rows.
+        r: Number of columns.
+        generator: A generator on the CPU.
+
+    Returns:
+        Coefficients in float64.
+
+    Raises:
+        LawError: If the draw is unknown, `n` is not positive, or the generator is missing or not on the CPU.
+
+    Example:
+        >>> g = coefficients("orthogonal", 6, 3, generator=torch.Generator().manual_seed(0))
+        >>> (g.T @ g / 6).round(decimals=6).abs()
+        tensor([[1., 0., 0.],
+                [0., 1., 0.],
+                [0., 0., 1.]], dtype=torch.float64)
+    """
+    if draw not in DRAWS:
+        raise LawError(f"no draw is called {draw!r}; there are {', '.join(sorted([*DRAWS, 'identity']))}")
+    if n < 1:
+        raise LawError(f"a draw has at least one row, got n={n}")
+    return DRAWS[draw](n, r, cpu_generator(generator))
+
+
+def cpu_generator(generator: torch.Generator | None) -> torch.Generator:
+    """Check a generator.
+
+    Args:
+        generator: What the caller was given.
+
+    Returns:
+        The generator.
+
+    Raises:
+        LawError: If it is missing or not on the CPU.
+    """
+    if generator is None or generator.device.type != "cpu":
+        seen = "none" if generator is None else f"one on {generator.device}"
+        raise LawError(f"a draw needs generator=torch.Generator() on the CPU, got {seen}")
+    return generator
+
+
+def _gaussian(n: int, r: int, generator: torch.Generator) -> Tensor:
+    return torch.randn(n, r, dtype=torch.float64, generator=generator)
+
+
+def _orthogonal(n: int, r: int, generator: torch.Generator) -> Tensor:
+    if r == 0:
+        return torch.zeros(n, 0, dtype=torch.float64)
+    blocks, rest = divmod(n, r)
+    return torch.cat([_haar_rows(blocks, r, r, generator), _haar_rows(1, rest, r, generator)])
+
+
+def _antithetic(n: int, r: int, generator: torch.Generator) -> Tensor:
+    half = _orthogonal((n + 1) // 2, r, generator)
+    return torch.cat([half, -half[: n // 2]])
+
+
+def _haar_rows(blocks: int, k: int, r: int, generator: torch.Generator) -> Tensor:
+    """Return the first `k` rows of each of several matrices √r times Haar orthogonal of size `r`."""
+    q, upper = torch.linalg.qr(torch.randn(blocks, r, k, dtype=torch.float64, generator=generator))
+    # QR alone is not Haar: its signs depend on the routine (Mezzadri, Notices of the AMS 54, 2007).
+    signs = torch.where(upper.diagonal(dim1=1, dim2=2) < 0, -1.0, 1.0)
+    return math.sqrt(r) * (q * signs[:, None]).mT.reshape(blocks * k, r)
+
+
+DRAWS: dict[str, Callable[[int, int, torch.Generator], Tensor]] = {
+    "gaussian": _gaussian,
+    "orthogonal": _orthogonal,
+    "antithetic": _antithetic,
+}

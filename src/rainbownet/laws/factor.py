@@ -1,0 +1,70 @@
+"""Thin factors: a covariance of n rows of D numbers as F with at most n rows, never a D × D matrix."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rainbownet.errors import LawError
+
+
+def thin_factor(
+    rows: Float[Tensor, "n D"], weights: Float[Tensor, " n"] | None = None
+) -> tuple[Float[Tensor, "n r"], Float[Tensor, "r D"]]:
+    r"""Factor the second moment of rows.
+
+    The thin singular value decomposition :math:`R / \sqrt n = U S V^\top` gives :math:`F = S V^\top`, with
+    :math:`F^\top F = R^\top R / n`, and white coordinates :math:`\sqrt n\,U` with :math:`R = \sqrt n\,U F`. Directions
+    that are numerically zero are dropped. The decomposition works on the smaller side: it begins with a triangular
+    factor of the longer one.
+
+    Args:
+        rows: Rows, already centred if they are to be.
+        weights: Weight of each row in the mean, summing to 1; equal if None.
+
+    Returns:
+        White coordinates of the rows, and the factor by decreasing energy. Rows of weight 0 have coordinates 0.
+
+    Example:
+        >>> coordinates, factor = thin_factor(torch.tensor([[2.0, 0.0], [0.0, 0.0]]).double())
+        >>> coordinates.abs().round(decimals=4), factor.abs().round(decimals=4)
+        (tensor([[1.4142],
+                 [0.0000]], dtype=torch.float64), tensor([[1.4142, 0.0000]], dtype=torch.float64))
+    """
+    n = len(rows)
+    share = torch.full((n,), 1 / n, dtype=rows.dtype, device=rows.device) if weights is None else weights
+    root = share.sqrt()[:, None]
+    u, s, vh = torch.linalg.svd(rows * root, full_matrices=False)
+    keep = s > torch.finfo(rows.dtype).eps * max(rows.shape) * s[0]
+    coordinates = torch.where(root > 0, u[:, keep] / root, 0.0)
+    return coordinates, s[keep, None] * vh[keep]
+
+
+def kept(factor: Float[Tensor, "r D"], rank: int | float | None, what: str) -> int:
+    """Return how many rows of a factor a rank keeps.
+
+    Args:
+        factor: Factor, its rows by decreasing energy.
+        rank: Number of rows, or a share of the energy in `(0, 1]`, or None for all.
+        what: What the factor was fitted to, for the message.
+
+    Returns:
+        Number of leading rows.
+
+    Raises:
+        LawError: If the number is not between 1 and what there is, or the share not in `(0, 1]`.
+
+    Example:
+        >>> kept(torch.diag(torch.tensor([3.0, 1.0])), 0.9, "two neurons")
+        1
+    """
+    if rank is None:
+        return len(factor)
+    if isinstance(rank, int):
+        if not 1 <= rank <= len(factor):
+            raise LawError(f"rank {rank} was asked for, but {what} have between 1 and {len(factor)} directions")
+        return rank
+    if not 0 < rank <= 1:
+        raise LawError(f"a rank given as a share of the energy lies in (0, 1], got {rank}")
+    energy = factor.double().square().sum(1).cumsum(0)
+    # The last sums differ by rounding alone; a share of 1 keeps them all.
+    return len(factor) if rank == 1 else min(int((energy < rank * energy[-1:]).sum()) + 1, len(factor))

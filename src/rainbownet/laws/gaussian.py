@@ -1,0 +1,168 @@
+"""The Gaussian law: a mean and a thin factor of the covariance, whole, truncated or shrunk to its spikes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Inexact
+from torch import Tensor
+
+from rainbownet.errors import LawError
+from rainbownet.laws.base import FittedLaw, Law
+from rainbownet.laws.block import Block, check_rows, scalar_columns
+from rainbownet.laws.draws import coefficients
+from rainbownet.laws.factor import kept, thin_factor
+from rainbownet.laws.spiked import noise_deviation, spiked_factor
+
+
+@dataclass(frozen=True, eq=False)
+class FittedGaussian(FittedLaw):
+    """A fitted Gaussian law.
+
+    Attributes:
+        blocks: Which columns are which parameter.
+        mean: Mean `(D,)`.
+        factor: Thin factor `(r, D)` of the covariance, its rows by decreasing energy.
+        coordinates: White coefficients `(n, r)` of the reference network's neurons.
+        deviation: Deviation of the noise `(D,)` on the complement of the factor's rows, if it is drawn.
+    """
+
+    blocks: tuple[Block, ...]
+    mean: Float[Tensor, " D"]
+    factor: Float[Tensor, "r D"]
+    coordinates: Float[Tensor, "n r"]
+    deviation: Float[Tensor, " D"] | None = None
+
+    @property
+    def rank(self) -> int:
+        """Number of rows of the factor."""
+        return len(self.factor)
+
+    def neurons(self) -> Float[Tensor, "n D"]:
+        """Return the reference network's neurons, projected on the law's directions."""
+        return self.mean + self.coordinates @ self.factor
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return mean, factor, coordinates and, if drawn, the deviation of the noise."""
+        noise = {} if self.deviation is None else {"deviation": self.deviation}
+        return {"mean": self.mean, "factor": self.factor, "coordinates": self.coordinates} | noise
+
+    @classmethod
+    def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedGaussian:
+        mean, factor, coordinates = (tensors[name].double() for name in ("mean", "factor", "coordinates"))
+        deviation = tensors["deviation"].double() if isinstance(law, Gaussian) and law.bulk else None
+        return cls(blocks, mean, factor, coordinates, deviation)
+
+    def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Float[Tensor, "n D"]:
+        white = coefficients(draw, n, self.rank, generator=generator).to(self.factor.device)
+        return self.mean + white @ self.factor + self._noise(n, draw, generator)
+
+    def _noise(self, n: int, draw: str, generator: torch.Generator | None) -> Tensor:
+        if self.deviation is None:
+            return torch.zeros_like(self.mean)
+        count = (n + 1) // 2 if draw == "antithetic" else n
+        noise = coefficients("gaussian", count, len(self.mean), generator=generator).to(self.factor.device)
+        if draw == "antithetic":
+            noise = torch.cat([noise, -noise[: n // 2]])
+        directions = torch.nn.functional.normalize(
+            self.factor / torch.where(self.deviation > 0, self.deviation, 1.0), dim=1
+        )
+        return (noise - noise @ directions.T @ directions) * self.deviation
+
+
+@dataclass(frozen=True)
+class Gaussian(Law):
+    r"""Neurons are normal, :math:`w \sim N(m, F^\top F)` (R12, R16).
+
+    Args:
+        mean: Whether the law has a mean; without, the uncentred second moment takes the covariance's place, as
+            published.
+        rank: Number of principal directions kept, or the share of the energy they hold, in `(0, 1]`; all if None.
+        shrinkage: "none", or "spiked": only what rises above a Marchenko–Pastur bulk is kept, shrunk by (U3). Blocks
+            are first divided by the deviation of their noise; parameters of one number per neuron have no bulk and
+            keep their variance.
+        noise: Variance of the noise of a weight for "spiked", or "bulk" to estimate it for each block.
+        bulk: Whether "spiked" adds the noise back on the complement of the spikes when drawing.
+
+    Raises:
+        LawError: If an option is none of the above.
+
+    Example:
+        >>> rows = torch.tensor([[1.0, 2.0], [3.0, 2.0]])
+        >>> law = Gaussian().fit(rows, [Block("weight", (2,))])
+        >>> law.mean, law.rank
+        (tensor([2., 2.], dtype=torch.float64), 1)
+        >>> law.draw(2, draw="identity").round(decimals=6)
+        tensor([[1., 2.],
+                [3., 2.]], dtype=torch.float64)
+    """
+
+    mean: bool = True
+    rank: int | float | None = None
+    shrinkage: str = "none"
+    noise: str | float = "bulk"
+    bulk: bool = False
+    name: ClassVar[str] = "gaussian"
+    fitted: ClassVar[type[FittedLaw]] = FittedGaussian
+
+    def __post_init__(self):
+        if self.shrinkage not in ("none", "spiked"):
+            raise LawError(f"shrinkage is 'none' or 'spiked', got {self.shrinkage!r}")
+        if self.noise != "bulk" and (isinstance(self.noise, str) or not self.noise > 0):
+            raise LawError(f"noise is 'bulk' or a positive variance, got {self.noise!r}")
+        if self.bulk and self.shrinkage == "none":
+            raise LawError("bulk=True adds back what shrinkage took away; it needs shrinkage='spiked'")
+
+    def fit(
+        self, rows: Inexact[Tensor, "n D"], blocks: Sequence[Block], *, reference: int | None = None
+    ) -> FittedGaussian:
+        """Fit mean and factor by one thin singular value decomposition; no D × D matrix is formed.
+
+        Args:
+            rows: Neurons, one per row.
+            blocks: Which columns are which parameter.
+            reference: How many of the first rows belong to the reference network; all if None.
+
+        Returns:
+            The fitted law.
+
+        Raises:
+            LawError: If the rows do not fit the blocks, the rank cannot be had, or no spike rises above the noise.
+        """
+        rows, blocks, count = check_rows(rows, blocks, reference)
+        mean = rows.mean(0) if self.mean else torch.zeros_like(rows[0])
+        centred = rows - mean
+        if self.shrinkage == "none":
+            left, factor = thin_factor(centred)
+            keep = kept(factor, self.rank, f"{len(rows)} neurons of {rows.shape[1]} numbers")
+            return FittedGaussian(blocks, mean, factor[:keep], left[:count, :keep])
+        deviation = noise_deviation(centred, blocks, None if isinstance(self.noise, str) else self.noise)
+        left, factor = spiked_factor(centred, deviation)
+        if len(factor) == 0 and not self.bulk:
+            raise LawError(
+                f"no direction of the {len(rows)} neurons of {', '.join(b.name for b in blocks)} rises above the "
+                "noise; use bulk=True, a smaller noise, or shrinkage='none'"
+            )
+        keep = kept(factor, self.rank, f"the spikes of {len(rows)} neurons")
+        left, factor = left[:, :keep], factor[:keep]
+        if self.bulk:
+            return FittedGaussian(blocks, mean, factor, left[:count], deviation)
+        left, factor = _keep_variance(centred, left, factor, scalar_columns(blocks))
+        return FittedGaussian(blocks, mean, factor, left[:count])
+
+
+def _keep_variance(centred: Tensor, left: Tensor, factor: Tensor, columns: list[int]) -> tuple[Tensor, Tensor]:
+    """Add a direction to each of these columns for the variance that the factor leaves out."""
+    for column in columns:
+        rest = centred[:, column] - left @ factor[:, column]
+        missing = centred[:, column].square().mean() - factor[:, column].square().sum()
+        if missing > 0:
+            row = torch.zeros_like(factor[:1] if len(factor) else centred[:1])
+            row[0, column] = math.sqrt(missing.item())
+            left = torch.cat([left, rest[:, None] / row[0, column]], 1)
+            factor = torch.cat([factor, row])
+    return left, factor

@@ -1,0 +1,98 @@
+"""The white law: the control that has the energy of the trained weights and nothing else of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Inexact
+from torch import Tensor
+
+from rainbownet.laws.base import FittedLaw, Law
+from rainbownet.laws.block import Block, block_slices, check_rows
+from rainbownet.laws.draws import coefficients
+
+
+@dataclass(frozen=True, eq=False)
+class FittedWhite(FittedLaw):
+    """A fitted white law.
+
+    Attributes:
+        blocks: Which columns are which parameter.
+        mean: Mean `(D,)`: zero but for parameters of one number.
+        deviation: Deviation `(D,)`, one value per block.
+        rows: The reference network's neurons.
+    """
+
+    blocks: tuple[Block, ...]
+    mean: Float[Tensor, " D"]
+    deviation: Float[Tensor, " D"]
+    rows: Float[Tensor, "n D"]
+
+    @property
+    def rank(self) -> int:
+        """Number of columns that vary."""
+        return int((self.deviation > 0).sum())
+
+    def neurons(self) -> Float[Tensor, "n D"]:
+        """Return the reference network's neurons."""
+        return self.rows
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return mean, deviation and rows."""
+        return {"mean": self.mean, "deviation": self.deviation, "rows": self.rows}
+
+    @classmethod
+    def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedWhite:
+        return cls(blocks, *(tensors[name].double() for name in ("mean", "deviation", "rows")))
+
+    def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Float[Tensor, "n D"]:
+        varying = self.deviation > 0
+        rows = self.mean.repeat(n, 1)
+        white = coefficients(draw, n, self.rank, generator=generator).to(rows.device)
+        rows[:, varying] += white * self.deviation[varying]
+        return rows
+
+
+@dataclass(frozen=True)
+class White(Law):
+    """Every weight of a block is drawn alike: centred, with the block's mean square.
+
+    Parameters of one number per neuron, biases and the scales and shifts of norms, keep their mean and variance. It is
+    the control beside which a sampled accuracy stands: the same energy and the same alignment, but no covariance.
+
+    Example:
+        >>> law = White().fit(torch.tensor([[3.0, 4.0, 5.0]]), [Block("weight", (2,)), Block("bias", ())])
+        >>> law.mean, law.deviation
+        (tensor([0., 0., 5.], dtype=torch.float64), tensor([3.5355, 3.5355, 0.0000], dtype=torch.float64))
+    """
+
+    name: ClassVar[str] = "white"
+    fitted: ClassVar[type[FittedLaw]] = FittedWhite
+
+    def fit(
+        self, rows: Inexact[Tensor, "n D"], blocks: Sequence[Block], *, reference: int | None = None
+    ) -> FittedWhite:
+        """Fit the energy of each block.
+
+        Args:
+            rows: Neurons, one per row.
+            blocks: Which columns are which parameter.
+            reference: How many of the first rows belong to the reference network; all if None.
+
+        Returns:
+            The fitted law.
+
+        Raises:
+            LawError: If the rows do not fit the blocks.
+        """
+        rows, blocks, count = check_rows(rows, blocks, reference)
+        mean = torch.zeros_like(rows[0])
+        deviation = torch.zeros_like(rows[0])
+        for block, columns in zip(blocks, block_slices(blocks), strict=True):
+            if block.size == 1:
+                mean[columns] = rows[:, columns].mean()
+            deviation[columns] = (rows[:, columns] - mean[columns]).square().mean().sqrt()
+        return FittedWhite(blocks, mean, deviation, rows[:count])
