@@ -8,13 +8,13 @@ correlation ±1, and any truncation of it is a positive kernel.
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from rainbownet.errors import RainbowError
 from rainbownet.limit.closed import Gram, correlation
+from rainbownet.limit.legendre import gauss_legendre
 
 _REACH = 13.0  # exp(-13²/4), what is left of a Hermite function times the Gaussian, is 4e-19
 
@@ -27,7 +27,8 @@ class HermiteDual:
     :math:`\mathbb{E}\sigma^2 - \sum_k a_k^2`, is put on the next even and odd power, so that the value is exact for
     equal and for opposite inputs. Elsewhere the error is at most :meth:`error_bound`, which decreases as
     :math:`|\rho|^\text{order}`. For tanh, SiLU or softplus of unit variance it is rounding; for a kink (jump) it is of
-    the order of ``order**-1.5`` (``order**-0.5``), and only close to correlation ±1.
+    the order of ``order**-1.5`` (``order**-0.5``), and only close to correlation ±1. Measured at order 128 and
+    variances up to 4, over correlations up to ±1 and random means: tanh 5e-8, ELU 1e-6, hard swish 1e-5, ReLU 2e-4.
 
     Args:
         activation: Pointwise function of a float64 tensor.
@@ -60,9 +61,7 @@ class HermiteDual:
             )
         _check_pointwise(activation)
         self.activation, self.order, self.kinks = activation, order, kinks
-        abscissae, weights = np.polynomial.legendre.leggauss(nodes)
-        self._unit = torch.from_numpy((abscissae + 1) / 2)
-        self._weights = torch.from_numpy(weights / 2)
+        self._unit, self._weights = gauss_legendre(nodes)
         self._fixed_table = hermite_functions(_REACH * self._unit, order)
 
     def __call__(self, p: Gram, c: Gram, q: Gram, mean_p: Gram, mean_q: Gram) -> Gram:
@@ -178,12 +177,18 @@ def _check_pointwise(activation: Callable[[Tensor], Tensor]) -> None:
     x = torch.linspace(-2.0, 2.0, 10, dtype=torch.float64).reshape(2, 5)
     with torch.no_grad():
         whole, flipped = activation(x), activation(x.flip(0, 1))
-    if (
-        whole.shape != x.shape
-        or whole.is_complex()
-        or not torch.allclose(whole, flipped.flip(0, 1), rtol=1e-12, atol=0)
-    ):
+        others = x.clone()
+        others[0, 1:] += 1
+        alone = activation(others)
+    unchanged = (
+        _same(whole, flipped.flip(0, 1)) and _same(whole[:, 0], alone[:, 0]) if whole.shape == x.shape else False
+    )
+    if not unchanged or whole.is_complex():
         raise RainbowError(
             f"activation: {activation} is not a deterministic real function of each number alone, so it has no dual "
             "kernel; pass a pointwise function"
         )
+
+
+def _same(values: Tensor, others: Tensor) -> bool:
+    return torch.allclose(values, others, rtol=1e-12, atol=0, equal_nan=True)

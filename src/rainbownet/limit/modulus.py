@@ -2,12 +2,15 @@
 
 import math
 
-import numpy as np
 import torch
 from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from rainbownet.limit.closed import Gram, absolute
+from rainbownet.limit.legendre import gauss_legendre
+
+# Blocks of this many values, each with about ten float64 temporaries, are computed at once.
+_BLOCK = 1 << 19
 
 
 def elliptic_integrals(complement: Gram) -> tuple[Gram, Gram]:
@@ -66,7 +69,8 @@ class RealModulus:
 
     :math:`|u| = \tfrac14\int_0^{2\pi} |\mathrm{Re}\,e^{-i\alpha}u|\,d\alpha` makes it a double average of the closed
     form of the absolute value. Angles are Gauss–Legendre between the minor axes of the ellipse each variable covers, so
-    that an input which is real up to a phase costs no accuracy. The error is :math:`O(\text{nodes}^{-4})`.
+    that an input which is real up to a phase costs no accuracy. The error is :math:`O(\text{nodes}^{-4})`,
+    relative to the norms 2e-6 with 32 nodes.
 
     Args:
         nodes: Angles of each of the two phases.
@@ -78,9 +82,9 @@ class RealModulus:
     """
 
     def __init__(self, nodes: int = 32) -> None:
-        abscissae, weights = np.polynomial.legendre.leggauss(nodes)
-        self._angles = abscissae * (math.pi / 2)
-        self._weights = weights * (math.pi / 4)
+        fractions, weights = gauss_legendre(nodes)
+        self._angles = math.pi * (fractions - 0.5)
+        self._weights = weights * (math.pi / 2)
 
     def __call__(self, z: Inexact[Tensor, "b r"], landmarks: Inexact[Tensor, "m r"]) -> Float[Tensor, "b m"]:
         """Return the kernel of every row with every landmark.
@@ -92,13 +96,16 @@ class RealModulus:
         Returns:
             Kernel values in float64.
         """
-        first, second = self._directions(z), self._directions(landmarks)
-        total = torch.zeros(len(z), len(landmarks), dtype=torch.float64, device=z.device)
-        norms = [(x**2).sum(-1) for x in second]
-        for x, weight in zip(first, self._weights.tolist(), strict=True):
-            p = (x**2).sum(-1)[:, None]
-            for y, q, other in zip(second, norms, self._weights.tolist(), strict=True):
-                total += weight * other * absolute(p, x @ y.T, q)
+        other = torch.stack(self._directions(landmarks))
+        q, weights = (other**2).sum(-1)[:, None], self._weights.to(z.device)[:, None, None]
+        total = torch.empty(len(z), len(landmarks), dtype=torch.float64, device=z.device)
+        rows = max(1, _BLOCK // max(1, len(weights) * len(landmarks)))
+        for start in range(0, len(z), rows):
+            block = torch.zeros_like(total[start : start + rows])
+            for x, weight in zip(self._directions(z[start : start + rows]), self._weights.tolist(), strict=True):
+                p = (x**2).sum(-1)[:, None]
+                block += weight * (weights * absolute(p, x @ other.mT, q)).sum(0)
+            total[start : start + rows] = block
         return total
 
     def diagonal(self, z: Inexact[Tensor, "b r"]) -> Float[Tensor, " b"]:

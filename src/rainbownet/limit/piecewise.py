@@ -13,12 +13,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from rainbownet.limit.closed import Gram, correlation
+from rainbownet.limit.legendre import gauss_legendre
 
 _FAR = 40.0  # exp(-40²/2) is zero in float64
 
@@ -40,9 +40,9 @@ def _standardise(knot: float, mean: Gram, variance: Gram) -> Gram:
 def _plackett(rho: Gram, nodes: int) -> Iterator[tuple[Gram, Gram]]:
     """Yield the angle and the weight of each Gauss–Legendre node of the integral from 0 to arcsin(rho)."""
     end = torch.asin(rho)
-    abscissae, weights = np.polynomial.legendre.leggauss(nodes)
-    for x, w in zip(abscissae.tolist(), weights.tolist(), strict=True):
-        yield end * ((x + 1) / 2), end * (w / 2)
+    fractions, weights = gauss_legendre(nodes)
+    for fraction, weight in zip(fractions.tolist(), weights.tolist(), strict=True):
+        yield end * fraction, end * weight
 
 
 def _density(a: Gram, b: Gram, theta: Gram) -> Gram:
@@ -56,9 +56,9 @@ def _density(a: Gram, b: Gram, theta: Gram) -> Gram:
 class PiecewiseLinear:
     r"""The dual of :math:`\sigma(x) = \text{intercept} + \text{slope}\,x + \sum_i b_i \max(x - t_i, 0)`.
 
-    The integral is a Gauss–Legendre sum. With the default 64 nodes its error, relative to
-    :math:`\sqrt{k(z,z)k(z',z')}`, was measured below 1e-8 over random covariances and means, below 1e-13 without means
-    for ReLU.
+    The integral is a Gauss–Legendre sum. With the default 32 nodes its error, relative to
+    :math:`\sqrt{(p + \mu^2)(q + \mu'^2)}`, was measured below 3e-8 over random covariances and means (4e-10 with 64
+    nodes), and is rounding for a single knot without means.
 
     Attributes:
         knots: The points `t` where the slope changes.
@@ -77,7 +77,7 @@ class PiecewiseLinear:
     bends: tuple[float, ...]
     slope: float = 0.0
     intercept: float = 0.0
-    nodes: int = 64
+    nodes: int = 32
 
     def __call__(self, p: Gram, c: Gram, q: Gram, mean_p: Gram, mean_q: Gram) -> Gram:
         """Return the expectation of the product of the activations of two Gaussian variables.
@@ -130,8 +130,8 @@ def step_with_mean(
         q: Variance of the second variable.
         mean_p: Mean of the first variable.
         mean_q: Mean of the second variable.
-        nodes: Gauss–Legendre nodes of the integral over the angle. It is least accurate where the correlation is ±1 to
-            within 1/nodes² and the means differ slightly.
+        nodes: Gauss–Legendre nodes of the integral over the angle. The error is largest where the correlation is close
+            to ±1 and the means differ slightly: 3e-5 at worst was measured with 64, and it falls as their square.
 
     Returns:
         The probability, of the broadcast shape.

@@ -93,8 +93,10 @@ def kernel_ridge(
     mean_y = y.mean(0) if intercept else y.new_zeros(y.shape[1])
     centred = centre_gram(k) if intercept else k
     values, vectors = torch.linalg.eigh(centred)
-    coefficients = vectors @ (_filter(values.clamp_min(0), ridge, len(k))[:, None] * (vectors.mH @ (y - mean_y)))
-    norm = (coefficients * (centred @ coefficients)).sum(0).clamp_min(0).sqrt()
+    # Directions of no energy but rounding's would otherwise enter the norm, divided by the square of the ridge.
+    values = torch.where(values > len(k) * torch.finfo(values.dtype).eps * values.max(), values, 0.0)
+    filtered = _filter(values, ridge, len(k))[:, None] * (vectors.mH @ (y - mean_y))
+    coefficients, norm = vectors @ filtered, (values[:, None] * filtered**2).sum(0).sqrt()
     if not intercept:
         return RidgeFit(coefficients, mean_y, norm)
     # Centring a new row against the training rows is linear: it moves into the coefficients and the constant.
