@@ -15,10 +15,10 @@ def generator(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize(("n", "r"), [(3, 5), (5, 5), (13, 5)])
 def test_rows_are_white_on_average(draw: str, n: int, r: int) -> None:
     source = generator()
-    draws = torch.stack([coefficients(draw, n, r, generator=source) for _ in range(4000)])
-    assert draws.mean(0).abs().max() < 0.08
+    draws = torch.stack([coefficients(draw, n, r, generator=source) for _ in range(1000)])
+    assert draws.mean(0).abs().max() < 0.16  # five deviations, as below
     covariance = torch.einsum("tni,tnj->nij", draws, draws) / len(draws)
-    assert (covariance - torch.eye(r)).abs().max() < 0.15
+    assert (covariance - torch.eye(r)).abs().max() < 0.25
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
