@@ -170,6 +170,29 @@ def test_an_unknown_source_says_what_would_be_right(tmp_path, cache):
         load(str(tmp_path / "empty"))
 
 
+def test_a_name_on_the_hub_is_known_by_the_fingerprint_of_its_data(cache, monkeypatch):
+    def rows(shade: int) -> "datasets.Dataset":
+        pictures = [PIL.fromarray(np.full((4, 4), shade, dtype=np.uint8)) for _ in range(2)]
+        features = datasets.Features({"img": datasets.Image(), "y": datasets.ClassLabel(names=["a", "b"])})
+        return datasets.Dataset.from_dict({"img": pictures, "y": [1, 0]}, features=features)
+
+    shades = iter([10, 20])
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_: datasets.DatasetDict(train=rows(next(shades))))
+    first, second = load("someone/shades"), load("someone/shades")
+    assert first.inputs.unique().tolist() == [10]
+    assert second.inputs.unique().tolist() == [20]
+    assert second.targets.tolist() == [1, 0]
+
+
+def test_writing_into_the_images_leaves_the_cache_alone(tmp_path, cache):
+    write_folder(tmp_path / "pets")
+    load(str(tmp_path / "pets"))
+    images = load(str(tmp_path / "pets"))
+    before = images.inputs.clone()
+    images.inputs.zero_()
+    assert torch.equal(load(str(tmp_path / "pets")).inputs, before)
+
+
 def test_classes_are_renumbered_in_the_order_asked_for():
     full, few = load("digits"), load("digits", classes=["7", 2])
     assert few.classes == ("7", "2")

@@ -67,6 +67,7 @@ def test_death_at_any_write_changes_nothing(tmp_path, monkeypatch, call):
             break
         assert equal(run(out).state_dict(), whole)
         assert equal(load_file(out / "model.safetensors"), whole)
+        assert not list(out.rglob("*.tmp"))
         rows = [json.loads(line)["epoch"] for line in (out / "log.jsonl").read_text().splitlines()]
         assert rows == [0, 1, 2, 3, 4]
         assert sorted(path.name for path in (out / "epochs").iterdir() if path.suffix == ".safetensors") == [
@@ -80,12 +81,16 @@ def test_death_at_any_write_changes_nothing(tmp_path, monkeypatch, call):
 CHILD = """
 import sys
 sys.path[:0] = sys.argv[1:3]
+import time
 import torch
 torch.set_num_threads(int(sys.argv[3]))
+import rainbownet.training.run as module
 from test_resume import LONG, run
+original = module.run_epoch
+module.run_epoch = lambda *arguments: (time.sleep(0.02), original(*arguments))[1]  # outlives the longest delay
 run(sys.argv[4], LONG)
 """
-LONG = Recipe(epochs=80, lr=0.05, batch_size=50, augment="cifar")
+LONG = Recipe(epochs=40, lr=0.05, batch_size=50, augment="cifar")
 
 
 def test_a_process_killed_at_a_random_moment_resumes_to_the_same_weights(tmp_path):
@@ -95,7 +100,7 @@ def test_a_process_killed_at_a_random_moment_resumes_to_the_same_weights(tmp_pat
     deadline = time.monotonic() + 60
     while not (out / "state.safetensors").exists() and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
-    delay = secrets.randbelow(600) / 1000
+    delay = secrets.randbelow(500) / 1000
     time.sleep(delay)
     child.send_signal(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL, f"the child ended before its kill after {delay} s"
@@ -121,6 +126,12 @@ def test_another_run_in_the_same_directory_is_refused(tmp_path):
     run(tmp_path)
     with pytest.raises(FileError, match=r"holds another run: its recipe is .*choose another directory"):
         run(tmp_path, Recipe(epochs=1, lr=0.1))
+
+
+def test_other_images_in_the_same_directory_are_refused(tmp_path):
+    run(tmp_path)
+    with pytest.raises(FileError, match="holds another run: its data is"):
+        train(network(), load("digits", limit=300, seed=1), recipe=RECIPE, out=tmp_path, seed=3, progress=False)
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path):

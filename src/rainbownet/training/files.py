@@ -35,7 +35,9 @@ class RunFiles:
         self._identity = {"format": FORMAT, **json.loads(json.dumps(identity))}
 
     def claim(self) -> None:
-        """Write `run.json`, or check that the one there is of the same run."""
+        """Write `run.json`, or check that the one there is of the same run; remove what a kill left half written."""
+        for leftover in self.directory.rglob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
         path = self.directory / "run.json"
         if not path.exists():
             write_text(path, json.dumps(self._identity, indent=2) + "\n")
