@@ -178,7 +178,7 @@ def test_every_constructor_takes_width_and_seed():
 
 
 def test_unknown_networks_and_arguments_are_refused_with_a_hint():
-    with pytest.raises(ArchitectureError, match="did you mean .*resnet20"):
+    with pytest.raises(ArchitectureError, match=r"did you mean .*resnet20"):
         build("resnet21")
     with pytest.raises(ArchitectureError, match="unexpected keyword argument 'wdith'"):
         build("resnet20", wdith=2)

@@ -162,6 +162,8 @@ def test_filters_follow_the_module_but_not_the_state_dict():
 def test_wrong_sizes_and_routes_are_refused():
     with pytest.raises(ArchitectureError, match=r"images of \(16, 16\).*\(8, 8\)"):
         PhaseCollapse(8)(images(1, 1, 16, 16))
+    with pytest.raises(ArchitectureError, match="complex images"):
+        PhaseCollapse(8)(images(1, 1, 8, 8, dtype=torch.complex64))
     with pytest.raises(ArchitectureError, match="at least 3 samples"):
         WaveletTransform(2)
     with pytest.raises(ArchitectureError, match="route='direct'"):

@@ -63,8 +63,12 @@ class PhaseCollapse(WaveletFilters):
     Source: Guth, Zarka & Mallat, "Phase Collapse in Neural Networks", ICLR 2022; Guth et al., JMLR 2024, section 4.1.
     """
 
-    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d m n"]:
-        """Return d = (1 + l)·c real channels."""
+    def forward(self, images: Tensor) -> Float[Tensor, "b d m n"]:
+        """Return d = (1 + l)·c real channels of real images (b, c, h, w).
+
+        Raises:
+            ArchitectureError: If the images are complex, or not of the size the module was built for.
+        """
         return _CollapsePlanes.apply(self.planes(images)).movedim(-1, 1)
 
     def output_channels(self, channels: int) -> int:

@@ -5,18 +5,18 @@ real parts of the band-pass outputs, imaginary parts).
 
 The three routes compute the same linear map: pad by reflection, filter circularly, sub-sample, crop. `dense` is one
 product with the (p·m·n, h·w) matrix of that map, `convolution` correlates with truncated kernels, `fft` multiplies in
-Fourier. On two cores of an AVX-512 processor, batch 128, standard block, phase collapse included, milliseconds for a
-forward (forward and backward) were:
+Fourier. Phase collapse on one core of an AVX-512 processor, milliseconds of its time forward (forward and backward):
 
-=====================  ===========  ===========
-channels × side        dense        fft
-=====================  ===========  ===========
-64 × 16                18 (42)      323 (698)
-128 × 8                5 (12)       224 (476)
-256 × 4                2 (6)        367 (707)
-=====================  ===========  ===========
+===========================  ===========  ============  ============
+batch × channels × side      dense        convolution   fft
+===========================  ===========  ============  ============
+128 × 64 × 16, standard      47 (87)      65 (1123)     669 (1086)
+128 × 128 × 8, standard      9 (19)       33 (959)      425 (795)
+128 × 256 × 4, standard      3 (8)        too small     378 (697)
+8 × 64 × 32, half_b          36 (96)      12 (173)      95 (141)
+8 × 16 × 64, half_b                       12 (113)      98 (148)
+===========================  ===========  ============  ============
 
-At side 32 a batch of 8 with 64 channels, `half_b`, cost 15 (33) dense, 6 (128) by convolution and 95 (142) by FFT.
 Hence `route="auto"`: dense up to side 32, where its matrix is at most 38 MB, convolution beyond. `first=True` says that
 no gradient flows to the input, where convolution wins from side 17 on.
 """
@@ -129,14 +129,18 @@ class WaveletFilters(nn.Module):
         height, width = (padded_size(side) // self.step - 4 // self.step for side in self.size)
         return height, width
 
-    def planes(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b p m n c"]:
-        """Return the outputs of real images as real planes: low-pass, real parts, imaginary parts.
+    def planes(self, images: Tensor) -> Float[Tensor, "b p m n c"]:
+        """Return the outputs of real images (b, c, h, w) as real planes: low-pass, real parts, imaginary parts.
 
         Channels come last, in memory too: norms and 1×1 convolutions that follow are much faster so on a CPU.
 
         Raises:
-            ArchitectureError: If the images are not of the size the transform was built for.
+            ArchitectureError: If the images are complex, or not of the size the transform was built for.
         """
+        if images.is_complex():
+            raise ArchitectureError(
+                "complex images given to a transform of real ones: use WaveletTransform or SkipModulus"
+            )
         if images.shape[-2:] != self.size:
             raise ArchitectureError(
                 f"images of {tuple(images.shape[-2:])} given to a wavelet transform built for {self.size}: "
