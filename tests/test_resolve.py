@@ -105,3 +105,14 @@ def test_wrong_keys_and_shapes_are_named(tmp_path):
     torch.save(nn.Linear(3, 2).state_dict(), tmp_path / "shapes.pt")
     with pytest.raises(ArchitectureError, match=r"weight: \(2, 3\) in the file, \(2, 2\) in the network"):
         load_weights(nn.Linear(2, 2), tmp_path / "shapes.pt")
+
+
+def test_a_reference_network_is_found_by_name():
+    narrow = resolve_network("resnet20", {"width": 0.25, "seed": 3})
+    again = resolve_network("resnet20", {"width": 0.25, "seed": 3})
+    assert same(narrow, again)
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(ArchitectureError, match="no_such_network"):
+        resolve_network("no_such_network")
