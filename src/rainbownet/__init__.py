@@ -1,1 +1,28 @@
 """Rainbow networks for PyTorch: align, compress, sample and compare trained networks."""
+
+from rainbownet.alignment import Identity, LeastSquares, Permutation, Procrustes
+from rainbownet.laws import Gaussian, Kronecker, Mixture, Smoothed, White
+from rainbownet.presets import BEST, PAPER, PRESETS, Preset
+from rainbownet.rainbow import Rainbow, Sample, fit, load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BEST",
+    "PAPER",
+    "PRESETS",
+    "Gaussian",
+    "Identity",
+    "Kronecker",
+    "LeastSquares",
+    "Mixture",
+    "Permutation",
+    "Preset",
+    "Procrustes",
+    "Rainbow",
+    "Sample",
+    "Smoothed",
+    "White",
+    "fit",
+    "load",
+]

@@ -31,3 +31,7 @@ class FileError(RainbowError):
 
 class MissingExtra(RainbowError, ImportError):
     """An optional dependency is not installed; the message says which extra brings it."""
+
+
+class RainbowWarning(UserWarning):
+    """Something that works, but not as well as the user may think."""

@@ -1,0 +1,131 @@
+"""Resizing: the same module with other numbers of neurons, its constants included."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from rainbownet.errors import ArchitectureError
+from rainbownet.graph.propagate import Propagation
+from rainbownet.graph.ties import Ids, Solved
+from rainbownet.graph.trace import fetch, private_copy
+
+
+class Counter:
+    """Counts the channels an axis has after resizing.
+
+    The boundary before neuron `x` of a population moves to `round(factor · x)`, the same on every axis, so that parts of
+    a population that are padded, sliced or concatenated keep matching.
+
+    Args:
+        solved: Classes of the atoms.
+        populations: The neuron classes of each population, in order.
+        factors: The factor of each population.
+    """
+
+    def __init__(self, solved: Solved, populations: Sequence[np.ndarray], factors: Sequence[float]) -> None:
+        self._neuron = solved.neuron
+        classes = solved.neuron.max(initial=-1) + 1
+        self._population = np.full(classes, -1)
+        self._rank = np.zeros(classes, dtype=np.int64)
+        for i, roots in enumerate(populations):
+            self._population[roots] = i
+            self._rank[roots] = np.arange(len(roots))
+        self._factors = np.array([*factors, 1.0])
+
+    def __call__(self, ids: Ids) -> int:
+        """Return the new number of channels along an axis with these atoms.
+
+        Raises:
+            ArchitectureError: If a run of channels would vanish.
+        """
+        if not len(ids):
+            return 0
+        roots = self._neuron[np.ravel(ids)]
+        starts = np.flatnonzero(np.concatenate([[True], roots[1:] != roots[:-1]]))
+        repeats = np.diff(np.concatenate([starts, [len(roots)]]))
+        heads = roots[starts]
+        population, rank = self._population[heads], self._rank[heads]
+        factor = self._factors[population]
+        broken = (population[1:] != population[:-1]) | (rank[1:] != rank[:-1] + 1) | (repeats[1:] != repeats[:-1])
+        first = np.flatnonzero(np.concatenate([[True], broken]))
+        last = np.concatenate([first[1:], [len(heads)]]) - 1
+        low = np.floor(factor[first] * rank[first] + 0.5)
+        high = np.floor(factor[last] * (rank[last] + 1) + 0.5)
+        unowned = population[first] < 0
+        sizes = np.where(unowned, last - first + 1, high - low).astype(np.int64)
+        if (sizes < 1).any():
+            raise ArchitectureError(
+                f"width {factor[first][sizes < 1][0]:g} leaves zero channels in a part of an axis of {len(ids)} channels "
+                "that is padded, sliced or concatenated on its own"
+            )
+        return int((sizes * repeats[first]).sum())
+
+
+def resized_module(
+    root: nn.Module, traced: fx.GraphModule, p: Propagation, count: Counter
+) -> tuple[nn.Module, fx.GraphModule]:
+    """Return a copy of a module, and of its graph, with parameters and constants resized.
+
+    Args:
+        root: The module.
+        traced: Its graph.
+        p: What is known of its channels.
+        count: The new numbers of channels.
+
+    The copy is of the user's class, unless constants written in its code depend on the width; then it is the graph module.
+    """
+    new_root = private_copy(root)
+    for name, parameter in p.parameters.items():
+        shape = list(parameter.shape)
+        for axis, ids in parameter.index.items():
+            shape[axis] = count(ids)
+        if parameter.read is not None and parameter.read.ids is not None:
+            shape[parameter.read.axis] = count(parameter.read.ids) // parameter.read.groups
+        _replace(new_root, name, torch.zeros(shape, dtype=fetch(root, name).dtype))
+    for module, attribute, value in p.attributes:
+        setattr(fetch(new_root, module), attribute, value(count))
+    new_traced = _traced(new_root, traced)
+    if _rewrite(new_traced, traced, p, count):
+        return new_traced, new_traced
+    return new_root, new_traced
+
+
+def copied_module(root: nn.Module, traced: fx.GraphModule) -> tuple[nn.Module, fx.GraphModule]:
+    """Return a copy of a module and of its graph, which share parameters."""
+    new_root = private_copy(root)
+    return new_root, _traced(new_root, traced)
+
+
+def _traced(root: nn.Module, traced: fx.GraphModule) -> fx.GraphModule:
+    if isinstance(root, fx.GraphModule):
+        return root
+    graph = fx.Graph()
+    graph.output(graph.graph_copy(traced.graph, {}))
+    return fx.GraphModule(root, graph)
+
+
+def _rewrite(new: fx.GraphModule, old: fx.GraphModule, p: Propagation, count: Counter) -> bool:
+    """Set the constants of a copied graph; return whether any changed."""
+    nodes = {node.name: node for node in new.graph.nodes}
+    changed = False
+    for node, arguments in p.rewrites.items():
+        args, kwargs = arguments(count)
+        if (args, kwargs) != (node.args, dict(node.kwargs)):
+            changed = True
+            nodes[node.name].args = fx.map_arg(args, lambda n: nodes[n.name])
+            nodes[node.name].kwargs = fx.map_arg(kwargs, lambda n: nodes[n.name])
+    if changed:
+        new.recompile()
+    return changed
+
+
+def _replace(module: nn.Module, name: str, value: Tensor) -> None:
+    """Put a tensor in the place of a parameter or buffer of a module."""
+    owner, _, leaf = name.rpartition(".")
+    parent = fetch(module, owner) if owner else module
+    if leaf in parent._parameters:
+        parent._parameters[leaf] = nn.Parameter(value, requires_grad=False)
+    else:
+        parent._buffers[leaf] = value

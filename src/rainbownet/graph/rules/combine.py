@@ -1,0 +1,84 @@
+"""Concatenating and splitting tensors."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor, fx
+
+from rainbownet.graph.rules.table import register
+
+if TYPE_CHECKING:
+    from rainbownet.graph.propagate import Count, Labels, Propagation
+    from rainbownet.graph.ties import Ids
+
+
+@register("cat", "concat", "concatenate")
+def concatenate(p: "Propagation", node: fx.Node) -> "Labels":
+    """Concatenate the labels; along a plain axis, tie them."""
+    parts = p.argument(node, 0, "tensors")
+    ndim = p.values[node].ndim
+    axis = p.argument(node, 1, "dim", 0) % ndim
+    labels: list[Ids] = []
+    along = [p.axis_label(part, axis) for part in parts]
+    if any(ids is not None for ids in along):
+        whole = []
+        for part, ids in zip(parts, along, strict=True):
+            if ids is None:
+                ids = p.ties.fresh(p.values[part].shape[axis])
+                p.ties.freeze(ids)
+            whole.append(ids)
+        shape = [1] * ndim
+        shape[axis] = p.values[node].shape[axis]
+        labels.append(np.concatenate(whole).reshape(shape))
+    first: dict[tuple[int, ...], Ids] = {}
+    for part in parts:
+        for label in p.labels_of(part):
+            if label.shape[axis] > 1 or label.size == 1:
+                continue
+            if label.shape in first:
+                p.ties.tie(first[label.shape], label)
+            else:
+                first[label.shape] = label
+    return (*labels, *first.values())
+
+
+@register("chunk", "tensor_split")
+def chunk(p: "Propagation", node: fx.Node) -> "list[Labels]":
+    """Split into equal parts."""
+    return _split(p, node, p.argument(node, 2, "dim", 0))
+
+
+@register("split")
+def split(p: "Propagation", node: fx.Node) -> "list[Labels]":
+    """Split into parts of given sizes, which follow the number of channels."""
+    source = node.all_input_nodes[0]
+    dim = p.argument(node, 2, "dim", 0)
+    ids = p.axis_label(source, dim)
+    sizes = p.argument(node, 1, "split_size_or_sections", p.argument(node, 1, "split_size"))
+    parts = _split(p, node, dim)
+    if ids is not None and not isinstance(sizes, fx.Node):
+        bounds = np.cumsum([0, *(value.shape[dim] for value in p.values[node])])
+        pieces = [ids[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+        def resized(count: "Count") -> tuple[tuple, dict]:
+            counts = [count(piece) for piece in pieces]
+            kwargs = {k: v for k, v in node.kwargs.items() if not k.startswith("split_size")}
+            return (node.args[0], counts, *node.args[2:]), kwargs
+
+        p.rewrite(node, resized)
+    return parts
+
+
+def _split(p: "Propagation", node: fx.Node, dim: int) -> "list[Labels]":
+    source = node.all_input_nodes[0]
+    values: list[Tensor] = list(p.values[node])
+    bounds = np.cumsum([0, *(value.shape[dim] for value in values)])
+    parts: list[Labels] = []
+    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+        parts.append(
+            tuple(
+                label if label.shape[dim] == 1 else np.take(label, np.arange(a, b), axis=dim)
+                for label in p.labels_of(source)
+            )
+        )
+    return parts

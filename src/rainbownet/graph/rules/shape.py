@@ -1,0 +1,218 @@
+"""Reshaping, permuting, slicing, padding and reducing: labels follow the values."""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor, fx, nn
+
+from rainbownet.graph.rules.table import register
+
+if TYPE_CHECKING:
+    from rainbownet.graph.propagate import Count, Labels, Propagation
+    from rainbownet.graph.ties import Ids
+
+
+@register("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", nn.Flatten, nn.Unflatten)
+def reshape(p: "Propagation", node: fx.Node) -> "Labels":
+    """Reshape the labels; constant sizes in the code follow the number of channels."""
+    source = node.all_input_nodes[0]
+    old, new = tuple(p.values[source].shape), tuple(p.values[node].shape)
+    labels = tuple(_reshaped(label, old, new) for label in p.labels_of(source))
+    for label in labels:
+        if label.shape[0] > 1:
+            raise p.unsupported(node, f"it merges channels into the batch axis: {old} → {new}")
+    if node.op != "call_module" and str(getattr(node.target, "__name__", node.target)) in {"view", "reshape"}:
+        _follow_sizes(p, node, labels, new)
+    return labels
+
+
+def _follow_sizes(p: "Propagation", node: fx.Node, labels: "Labels", new: tuple[int, ...]) -> None:
+    packed = len(node.args) > 1 and isinstance(node.args[1], (tuple, list))
+    sizes: list[Any] = list(node.args[1]) if packed else list(node.args[1:])  # type: ignore[arg-type]
+    changes: dict[int, Ids] = {}
+    for label in labels:
+        axes = [i for i, size in enumerate(label.shape) if size > 1]
+        if axes:
+            row = label.reshape(-1, new[axes[-1]])[0]
+            changes[axes[-1]] = row
+    changes = {i: row for i, row in changes.items() if i < len(sizes) and isinstance(sizes[i], int) and sizes[i] > 0}
+    if not changes:
+        return
+
+    def resized(count: "Count") -> tuple[tuple, dict]:
+        counts = [count(changes[i]) if i in changes else size for i, size in enumerate(sizes)]
+        return ((node.args[0], tuple(counts)) if packed else (node.args[0], *counts)), dict(node.kwargs)
+
+    p.rewrite(node, resized)
+
+
+def _reshaped(label: "Ids", old: tuple[int, ...], new: tuple[int, ...]) -> "Ids":
+    """Reshape a label that broadcasts to `old` into one that broadcasts to `new`, position axes kept at one."""
+    expanded, shape = list(label.shape), list(new)
+    for (a, b), (c, d) in _matching_axes(old, new):
+        if any(size > 1 for size in label.shape[a:b]):
+            expanded[a:b] = old[a:b]
+        else:
+            shape[c:d] = [1] * (d - c)
+    return np.broadcast_to(label, expanded).reshape(shape)
+
+
+def _matching_axes(old: tuple[int, ...], new: tuple[int, ...]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Pair the finest ranges of axes of two shapes that hold the same entries.
+
+    Example:
+        >>> _matching_axes((2, 3, 4, 4), (2, 48))
+        [((0, 1), (0, 1)), ((1, 4), (1, 2))]
+    """
+    bounds_old = {int(size): i for i, size in reversed(list(enumerate(np.cumprod([1, *old]))))}
+    bounds_new = {int(size): i for i, size in reversed(list(enumerate(np.cumprod([1, *new]))))}
+    common = sorted(set(bounds_old) & set(bounds_new))
+    starts = [(bounds_old[size], bounds_new[size]) for size in common]
+    starts[-1] = (len(old), len(new))
+    return [((a, b), (c, d)) for (a, c), (b, d) in pairwise(starts)]
+
+
+@register("permute", "transpose", "swapaxes", "movedim")
+def permute(p: "Propagation", node: fx.Node) -> "Labels":
+    """Permute the axes of the labels as those of the value."""
+    source = node.all_input_nodes[0]
+    ndim = p.values[source].ndim
+    order = _axes_order(node, ndim)
+    return tuple(label.transpose(order) for label in p.labels_of(source))
+
+
+def _axes_order(node: fx.Node, ndim: int) -> list[int]:
+    name = str(getattr(node.target, "__name__", node.target))
+    args: list[Any] = [*node.args[1:], *node.kwargs.values()]
+    if name == "permute":
+        flat = args[0] if isinstance(args[0], (tuple, list)) else args
+        return [int(axis) % ndim for axis in flat]
+    order = list(range(ndim))
+    a, b = int(args[0]) % ndim, int(args[1]) % ndim
+    if name == "movedim":
+        order.insert(b, order.pop(a))
+    else:
+        order[a], order[b] = order[b], order[a]
+    return order
+
+
+@register("getitem")
+def getitem(p: "Propagation", node: fx.Node) -> Any:
+    """Take a part of a tuple, or slice a tensor; slices of channels follow their number."""
+    source, index = node.args
+    assert isinstance(source, fx.Node)
+    value = p.values[source]
+    if not isinstance(value, Tensor):
+        return p.labels[source][index]
+    parts = list(index) if isinstance(index, tuple) else [index]
+    if any(isinstance(part, (fx.Node, list)) or isinstance(p.value(part), Tensor) for part in parts):
+        raise p.unsupported(node, "indexing by tensors or lists is not known, only by slices and integers")
+    if Ellipsis in parts:
+        at = parts.index(Ellipsis)
+        given = sum(part is not None for part in parts) - 1
+        parts[at : at + 1] = [slice(None)] * (value.ndim - given)
+    labels = tuple(label[_index_of_label(label, value, parts)] for label in p.labels_of(source))
+    _follow_slices(p, node, source, parts)
+    return labels
+
+
+def _index_of_label(label: "Ids", value: Tensor, parts: list[Any]) -> tuple:
+    result, axis = [], 0
+    for part in parts:
+        if part is None:
+            result.append(None)
+            continue
+        if label.shape[axis] == value.shape[axis]:
+            result.append(part)
+        else:
+            result.append(0 if isinstance(part, int) else slice(None))
+        axis += 1
+    return tuple(result)
+
+
+def _follow_slices(p: "Propagation", node: fx.Node, source: fx.Node, parts: list[Any]) -> None:
+    changes: dict[int, Ids] = {}
+    axis = 0
+    for position, part in enumerate(parts):
+        if part is None:
+            continue
+        if isinstance(part, slice) and (part.start or part.stop is not None):
+            ids = p.axis_label(source, axis)
+            if ids is not None:
+                if part.step not in (None, 1):
+                    raise p.unsupported(
+                        node, f"it takes every {part.step}th channel, which has no meaning at other widths"
+                    )
+                changes[position] = ids
+        axis += 1
+    if not changes:
+        return
+
+    def resized(count: "Count") -> tuple[tuple, dict]:
+        moved = list(parts)
+        for position, ids in changes.items():
+            start, stop, _ = moved[position].indices(len(ids))
+            moved[position] = slice(count(ids[:start]), count(ids[:stop]))
+        return (source, tuple(moved)), {}
+
+    p.rewrite(node, resized)
+
+
+@register("pad")
+def pad(p: "Propagation", node: fx.Node) -> "Labels":
+    """Pad the labels: padded channels are tied to whatever they are added to (ResNet's option A)."""
+    source = node.all_input_nodes[0]
+    sizes = list(p.value(p.argument(node, 1, "pad")))
+    labels, changes = [], {}
+    ndim = p.values[source].ndim
+    for label in p.labels_of(source):
+        for i in range(len(sizes) // 2):
+            axis, before, after = ndim - 1 - i, sizes[2 * i], sizes[2 * i + 1]
+            if label.shape[axis] == 1 or not (before or after):
+                continue
+            if label.size != label.shape[axis] or before < 0 or after < 0:
+                raise p.unsupported(node, "it pads or crops channels that are spread over several axes")
+            first, last = p.ties.fresh(before), p.ties.fresh(after)
+            label = np.concatenate([first, label.ravel(), last]).reshape(*(1,) * axis, -1, *(1,) * (ndim - 1 - axis))
+            changes[2 * i], changes[2 * i + 1] = first, last
+        labels.append(label)
+    if changes:
+
+        def resized(count: "Count") -> tuple[tuple, dict]:
+            counts = tuple(count(changes[i]) if i in changes else size for i, size in enumerate(sizes))
+            if len(node.args) > 1:
+                return (node.args[0], counts, *node.args[2:]), dict(node.kwargs)
+            return node.args, {**node.kwargs, "pad": counts}
+
+        p.rewrite(node, resized)
+    return tuple(labels)
+
+
+@register("mean", "norm", "vector_norm", "linalg_vector_norm", "std", "var")
+def average(p: "Propagation", node: fx.Node) -> "Labels":
+    """Reduce axes. An average over channels is an average over neurons: it has a limit and needs no alignment."""
+    return _reduced(p, node)
+
+
+@register("sum", "amax", "amin")
+def reduction(p: "Propagation", node: fx.Node) -> "Labels":
+    """Reduce axes of positions; a sum or maximum over channels that are drawn would depend on the width."""
+    return _reduced(p, node, forbidden="it sums or maximises over channels, whose number changes with the width")
+
+
+def _reduced(p: "Propagation", node: fx.Node, forbidden: str | None = None) -> "Labels":
+    source = node.all_input_nodes[0]
+    old, new = tuple(p.values[source].shape), tuple(p.values[node].shape)
+    dims = p.argument(node, 2, "dim") if str(getattr(node.target, "__name__", node.target)).endswith("norm") else None
+    dims = p.argument(node, 1, "dim") if dims is None or isinstance(dims, bool) else dims
+    dims = range(len(old)) if dims is None else dims if isinstance(dims, (tuple, list)) else [dims]
+    axes = sorted(int(axis) % len(old) for axis in dims)
+    labels = []
+    for label in p.labels_of(source):
+        if any(label.shape[axis] > 1 for axis in axes):
+            if forbidden:
+                p.mixes(node, label, forbidden)
+            continue
+        labels.append(label if len(new) == len(old) else label.squeeze(tuple(axes)))
+    return tuple(labels)

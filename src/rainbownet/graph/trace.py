@@ -1,0 +1,163 @@
+"""Tracing: from the user's module to a torch.fx graph over a private copy of it, with the shape of every value."""
+
+import copy
+import operator
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from rainbownet.errors import ArchitectureError, DataError
+from rainbownet.graph.rules.table import leaf_modules
+
+_OUT_OF_PLACE = {
+    operator.iadd: operator.add,
+    operator.imul: operator.mul,
+    operator.isub: operator.sub,
+    operator.itruediv: operator.truediv,
+    torch.relu_: torch.relu,
+}
+
+
+class _Tracer(fx.Tracer):
+    """Traces through user modules down to those of torch.nn and those with a rule of their own."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, leaf_modules()) or super().is_leaf_module(m, module_qualified_name)
+
+
+def private_copy(module: nn.Module) -> nn.Module:
+    """Return a deep copy of a module in evaluation mode, without the user's hooks."""
+    module = copy.deepcopy(module).eval()
+    for child in module.modules():
+        for name, value in vars(child).items():
+            if name.endswith("_hooks") and isinstance(value, dict):
+                value.clear()
+    return module.requires_grad_(False)
+
+
+def symbolic_trace(module: nn.Module) -> fx.GraphModule:
+    """Trace a copy of a module with torch.fx.
+
+    Args:
+        module: Any module with one tensor input. It is neither changed nor put in another mode.
+
+    Returns:
+        A graph module whose submodules and parameters have the user's names.
+
+    Raises:
+        ArchitectureError: If the forward pass cannot be traced, with what torch.fx says and what to do.
+    """
+    if not isinstance(module, nn.Module):
+        raise ArchitectureError(f"network: expected a torch.nn.Module, got {type(module).__name__}")
+    root = private_copy(module)
+    if isinstance(root, fx.GraphModule):
+        return root
+    try:
+        graph = _Tracer().trace(root)
+    except Exception as error:
+        raise ArchitectureError(
+            f"network {type(module).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}. The forward "
+            "pass must not branch on the values of tensors: move such code into a module of its own and give that module "
+            "a rule with rainbownet.graph.register(..., leaf=True), or pass a network whose forward is a fixed graph."
+        ) from error
+    inputs = [node for node in graph.nodes if node.op == "placeholder"]
+    for extra in inputs[1:]:
+        if not extra.args:
+            raise ArchitectureError(
+                f"network {type(module).__name__} has {len(inputs)} inputs; one tensor is supported"
+            )
+        extra.replace_all_uses_with(extra.args[0])
+        graph.erase_node(extra)
+    traced = fx.GraphModule(root, graph, type(module).__name__)
+    _functionalise(traced)
+    return traced
+
+
+def _functionalise(traced: fx.GraphModule) -> None:
+    """Replace in-place operations by others, so that nodes may be evaluated in any order that respects the graph."""
+    modules = dict(traced.named_modules())
+    order = {node: i for i, node in enumerate(traced.graph.nodes)}
+    for node in traced.graph.nodes:
+        if not _made_out_of_place(node, modules):
+            continue
+        changed = node.args[0] if node.args else None
+        if isinstance(changed, fx.Node):
+            later = order[node]
+            changed.replace_all_uses_with(node, delete_user_cb=lambda user, later=later: order[user] > later)
+    traced.graph.eliminate_dead_code()
+    traced.recompile()
+
+
+def _made_out_of_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    if node.op == "call_module":
+        module = modules[str(node.target)]
+        if getattr(module, "inplace", False):
+            module.inplace = False
+            return True
+        return False
+    if node.kwargs.get("inplace"):
+        node.kwargs = {**node.kwargs, "inplace": False}
+        return True
+    if node.op == "call_method" and str(node.target).endswith("_") and hasattr(torch.Tensor, str(node.target)[:-1]):
+        node.target = str(node.target)[:-1]
+        return True
+    if node.op == "call_function" and node.target in _OUT_OF_PLACE:
+        node.target = _OUT_OF_PLACE[node.target]
+        return True
+    return False
+
+
+def evaluate(module: fx.GraphModule, node: fx.Node, env: dict[fx.Node, Any], modules: dict[str, nn.Module]) -> Any:
+    """Evaluate one node other than a placeholder, given the values of the nodes before it."""
+    if node.op == "get_attr":
+        return fetch(module, str(node.target))
+    args = fx.map_arg(node.args, env.__getitem__)
+    if node.op == "output":
+        return args[0]
+    kwargs = fx.map_arg(node.kwargs, env.__getitem__)
+    if node.op == "call_module":
+        return modules[str(node.target)](*args, **kwargs)
+    if node.op == "call_method":
+        return getattr(args[0], str(node.target))(*args[1:], **kwargs)
+    assert callable(node.target)
+    return node.target(*args, **kwargs)
+
+
+def fetch(module: nn.Module, name: str) -> Any:
+    """Return the attribute of a module with a dotted name."""
+    value: Any = module
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+@torch.no_grad()
+def example_values(module: fx.GraphModule, example: Tensor) -> dict[fx.Node, Any]:
+    """Run a graph module on an example and return the value of every node.
+
+    Args:
+        module: A traced network.
+        example: A batch of at least two inputs, so that the batch axis is told from axes of size one.
+
+    Returns:
+        The value of each node; those of non-tensor nodes are sizes and constants.
+
+    Raises:
+        DataError: If the network cannot be run on the example, naming the layer.
+    """
+    env: dict[fx.Node, Any] = {}
+    modules = dict(module.named_modules())
+    for node in module.graph.nodes:
+        if node.op == "placeholder":
+            env[node] = example
+            continue
+        try:
+            env[node] = evaluate(module, node, env, modules)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            place = node.target if node.op == "call_module" else f"{node.name} ({node.op} {node.target})"
+            raise DataError(
+                f"layer {place!r} cannot be evaluated on inputs of shape {tuple(example.shape)} and dtype "
+                f"{example.dtype}: {error}"
+            ) from error
+    return env

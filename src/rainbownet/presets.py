@@ -1,0 +1,106 @@
+"""Presets: which law, alignment and draw make a rainbow; the published method and our best."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from rainbownet.alignment import Alignment, LeastSquares, Procrustes
+from rainbownet.alignment import from_dict as alignment_from_dict
+from rainbownet.errors import RainbowError
+from rainbownet.laws import Gaussian, Law
+from rainbownet.laws import from_dict as law_from_dict
+from rainbownet.readers import Flatten
+
+Draw = Literal["gaussian", "orthogonal", "antithetic", "identity"]
+Tie = Literal["joint", "independent"]
+Norms = Literal["folded", "explicit"]
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise RainbowError(f"{name}: expected one of {', '.join(map(repr, choices))}; got {value!r}")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How a rainbow is fitted and sampled.
+
+    Attributes:
+        law: The law of the neurons of each population.
+        alignment: How a sampled network's channels are mapped onto the reference's.
+        draw: How samples of a law are drawn.
+        tie: `"joint"`: one sample a neuron, shared by all layers that write it (theory, 5); `"independent"`: each layer
+            draws its own.
+        flatten: Whether maps act on channels or on all features at a flatten.
+        norms: `"folded"`: a batch norm right after a layer is part of that layer's law, as scale of its weights and as
+            offset; `"explicit"`: its scale and offset are drawn as they are and its statistics measured again.
+
+    Raises:
+        RainbowError: If a word is none of those above.
+    """
+
+    law: Law = Gaussian()
+    alignment: Alignment = LeastSquares()
+    draw: Draw = "antithetic"
+    tie: Tie = "joint"
+    flatten: Flatten = "channels"
+    norms: Norms = "folded"
+
+    def __post_init__(self) -> None:
+        _one_of("draw", self.draw, ("gaussian", "orthogonal", "antithetic", "identity"))
+        _one_of("tie", self.tie, ("joint", "independent"))
+        _one_of("flatten", self.flatten, ("channels", "features"))
+        _one_of("norms", self.norms, ("folded", "explicit"))
+
+    def but(self, **changes: Any) -> "Preset":
+        """Return the preset with some options changed; those that are None stay.
+
+        Raises:
+            RainbowError: If an option does not exist.
+
+        Example:
+            >>> PAPER.but(draw="orthogonal", tie=None).draw
+            'orthogonal'
+        """
+        names = {field.name for field in fields(self)}
+        if unknown := set(changes) - names:
+            raise RainbowError(f"preset: no option {sorted(unknown)}; there are {sorted(names)}")
+        return replace(self, **{key: value for key, value in changes.items() if value is not None})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options as JSON values."""
+        return {
+            "law": self.law.to_dict(),
+            "alignment": self.alignment.to_dict(),
+            "draw": self.draw,
+            "tie": self.tie,
+            "flatten": self.flatten,
+            "norms": self.norms,
+        }
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> "Preset":
+        """Return the preset `to_dict` described."""
+        options = dict(data)
+        return Preset(
+            law=law_from_dict(options.pop("law")), alignment=alignment_from_dict(options.pop("alignment")), **options
+        )
+
+
+PAPER = Preset(law=Gaussian(mean=False), alignment=Procrustes(), draw="gaussian", tie="independent")
+"""The published method (R, section 2): centred Gaussian laws, each layer on its own, aligned by rotations."""
+
+BEST = Preset()
+"""What we measured to be best: Gaussian laws with mean, joint along residual streams, least squares, balanced draws."""
+
+PRESETS = {"paper": PAPER, "best": BEST}
+
+
+def preset(name: str) -> Preset:
+    """Return a preset by name.
+
+    Raises:
+        RainbowError: If there is none of this name.
+    """
+    if name not in PRESETS:
+        raise RainbowError(f"preset: unknown preset {name!r}; there are {sorted(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,148 @@
+"""Retraining the classifier on sampled features: ridge in closed form, or logistic regression by L-BFGS."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy.optimize import minimize
+from torch import Tensor, fx
+
+from rainbownet.errors import ArchitectureError, DataError, RainbowError
+from rainbownet.graph import Network, Reader
+
+Classifier = Literal["aligned", "ridge", "logistic"]
+
+
+class Features:
+    """Collects what the last linear layer of a network reads.
+
+    Args:
+        network: The sampled network.
+
+    Raises:
+        ArchitectureError: If the output is not that of one linear layer.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.reader = _classifier_of(network)
+        self._parts: list[Tensor] = []
+
+    def source_in(self, network: Network) -> fx.Node:
+        """Return the node, in another network of the same structure, that holds the features."""
+        return next(r.source for r in network.readers if r.parameter == self.reader.parameter)
+
+    def add(self, value: Tensor) -> None:
+        """Add the features of a chunk of images."""
+        self._parts.append(value.detach())
+
+    def gathered(self) -> Float[Tensor, "n d"]:
+        """Return all features, in the order of the images."""
+        return torch.cat(self._parts).to(torch.float64)
+
+
+def _classifier_of(network: Network) -> Reader:
+    outputs = {source for node in network.traced.graph.nodes if node.op == "output" for source in node.all_input_nodes}
+    found = [reader for reader in network.readers if reader.node in outputs]
+    if len(found) != 1 or len(network.propagation.shapes[found[0].source]) != 2:
+        layers = [reader.layer for reader in found]
+        raise ArchitectureError(f"classifier: the output must be that of one linear layer on vectors; found {layers}")
+    return found[0]
+
+
+def retrain(network: Network, features: Features, targets: list[Tensor | None], kind: Classifier) -> None:
+    """Fit the last layer of a network to targets, in place.
+
+    Args:
+        network: The sampled network.
+        features: What its last layer reads, for every image.
+        targets: Classes of the images, chunk by chunk in the same order.
+        kind: `"ridge"` or `"logistic"`.
+
+    Raises:
+        DataError: If the loader gave no targets.
+        RainbowError: If the kind is unknown.
+    """
+    known = [t for t in targets if t is not None]
+    if len(known) < len(targets):
+        raise DataError(f"classifier={kind!r} needs targets; the loader must yield (inputs, targets)")
+    x = features.gathered()
+    y = torch.cat(known).to(x.device)
+    parameters = network.parameters
+    weight = parameters[features.reader.parameter]
+    bias = parameters.get(f"{features.reader.layer}.bias")
+    if kind == "ridge":
+        w, b = ridge_classifier(x, y, len(weight), offset=bias is not None)
+    elif kind == "logistic":
+        w, b = logistic_regression(x, y, len(weight), offset=bias is not None)
+    else:
+        raise RainbowError(f"classifier: expected 'aligned', 'ridge' or 'logistic', got {kind!r}")
+    with torch.no_grad():
+        weight.copy_(w)
+        if bias is not None:
+            bias.copy_(b)
+
+
+def ridge_classifier(
+    x: Float[Tensor, "n d"], y: Int[Tensor, " n"], classes: int, *, offset: bool = True, ridge: float = 1e-3
+) -> tuple[Float[Tensor, "c d"], Float[Tensor, " c"]]:
+    """Regress ±1 indicators of the classes on features.
+
+    Args:
+        x: Features.
+        y: Classes.
+        classes: Number of classes.
+        offset: Whether there is a constant term.
+        ridge: Penalty relative to the mean variance of a feature.
+
+    Returns:
+        Weight and bias of the linear classifier.
+    """
+    t = 2.0 * torch.nn.functional.one_hot(y.long(), classes).to(x) - 1.0
+    mean, center = x.mean(0), t.mean(0)
+    if not offset:
+        mean, center = torch.zeros_like(mean), torch.zeros_like(center)
+    a = x - mean
+    gram = a.T @ a
+    gram.diagonal().add_(ridge * gram.diagonal().mean())
+    w = torch.linalg.solve(gram, a.T @ (t - center)).T
+    return w, center - w @ mean
+
+
+def logistic_regression(
+    x: Float[Tensor, "n d"],
+    y: Int[Tensor, " n"],
+    classes: int,
+    *,
+    offset: bool = True,
+    ridge: float = 1e-4,
+    steps: int = 200,
+) -> tuple[Float[Tensor, "c d"], Float[Tensor, " c"]]:
+    """Fit a multinomial logistic regression by L-BFGS (SciPy's).
+
+    Args:
+        x: Features; they are standardised by their common scale inside.
+        y: Classes.
+        classes: Number of classes.
+        offset: Whether there is a constant term.
+        ridge: Weight of half the squared norm of the weights, on the scale where features have unit mean square.
+        steps: Most iterations.
+
+    Returns:
+        Weight and bias of the linear classifier.
+    """
+    scale = x.square().mean().sqrt()
+    z = torch.cat([x / scale, torch.full((len(x), 1), float(offset), dtype=x.dtype, device=x.device)], dim=1)
+    y = y.long()
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        w = torch.from_numpy(flat).to(z).reshape(classes, -1).requires_grad_(True)
+        with torch.enable_grad():
+            value = torch.nn.functional.cross_entropy(z @ w.T, y) + 0.5 * ridge * w[:, :-1].square().sum()
+            (gradient,) = torch.autograd.grad(value, w)
+        return value.item(), gradient.cpu().numpy().ravel()
+
+    start = np.zeros(classes * z.shape[1])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": steps})
+    w = torch.from_numpy(found.x).to(z).reshape(classes, -1)
+    return w[:, :-1] / scale, w[:, -1] * float(offset)

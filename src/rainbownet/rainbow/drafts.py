@@ -1,0 +1,129 @@
+"""Drafts: drawn parameters that still read the reference's channels, before the walk rotates them."""
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rainbownet.errors import ArchitectureError
+from rainbownet.graph import Network
+from rainbownet.laws import Block, FittedLaw
+from rainbownet.neurons import gather, parameters_of, scatter
+from rainbownet.presets import Preset
+
+Rows = dict[str, tuple[Tensor, Tensor]]
+
+
+def kept_populations(network: Network, layers: Sequence[str] | None) -> frozenset[str]:
+    """Return the names of the populations that keep their trained neurons.
+
+    Args:
+        network: The reference.
+        layers: Module prefixes of what is drawn; nothing draws everything.
+
+    Raises:
+        ArchitectureError: If a prefix matches no population that can be drawn.
+    """
+    if layers is None:
+        return frozenset()
+    drawable = [population for population in network.populations if not population.frozen]
+    chosen = set()
+    for prefix in layers:
+        found = {p.name for p in drawable if p.starts_in(prefix)}
+        if not found:
+            raise ArchitectureError(
+                f"layers: {prefix!r} matches no drawn layer; the populations are {[p.name for p in drawable]}"
+            )
+        chosen |= found
+    return frozenset(p.name for p in drawable if p.name not in chosen)
+
+
+def draw_drafts(
+    laws: dict[str, FittedLaw], reference: Network, new: Network, kept: frozenset[str], preset: Preset, seed: int
+) -> tuple[dict[str, Tensor], Rows]:
+    """Draw every population of a new network.
+
+    Args:
+        laws: Fitted laws by population.
+        reference: The reference network.
+        new: The resized network.
+        kept: Populations that keep their trained neurons.
+        preset: How to draw.
+        seed: Seed of all draws; each population has a stream of its own.
+
+    Returns:
+        For every parameter and buffer of the new network a tensor of its shape, but for the axis that reads, which has the
+        reference's size; and the drawn and trained rows of each population.
+    """
+    parameters = parameters_of(reference, fold=preset.norms == "folded")
+    drafts = _empty(reference, new, parameters.values)
+    for name, value in parameters.fixed.items():
+        drafts[name].fill_(value)
+    mine = {population.key: population for population in reference.populations}
+    rows: Rows = {}
+    for population in new.populations:
+        old = mine[population.key]
+        names = list(old.slots) if old.frozen else parameters.drawn(reference, old)
+        if not names:
+            continue
+        if old.frozen or old.name in kept:
+            everything = [name for name in old.slots if name not in parameters.fixed]
+            scatter(population, *gather(old, parameters.values, everything), drafts)
+            continue
+        law = laws[old.name]
+        drawn = _draw(law, len(population), preset, seed, old.name, old.writers)
+        scatter(population, drawn, law.blocks, drafts)
+        rows[old.name] = (drawn, law.neurons())
+        if preset.draw == "identity":
+            statistics = [name for name in old.slots if reference.is_statistic(name) and name not in parameters.fixed]
+            if statistics:
+                scatter(population, *gather(old, parameters.values, statistics), drafts)
+    return drafts, rows
+
+
+def _empty(reference: Network, new: Network, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    reads = {reader.parameter: reader.axis for reader in reference.readers}
+    owned = {name for population in new.populations for name in population.slots}
+    drafts = {}
+    for name, value in new.parameters.items():
+        if name not in owned:
+            drafts[name] = values[name].clone()
+            continue
+        shape = list(value.shape)
+        if name in reads:
+            shape[reads[name]] = values[name].shape[reads[name]]
+        fill = 1.0 if name.endswith("running_var") else 0.0
+        drafts[name] = torch.full(shape, fill, dtype=value.dtype, device=value.device)
+    return drafts
+
+
+def _draw(law: FittedLaw, n: int, preset: Preset, seed: int, name: str, writers: Sequence[str]) -> Tensor:
+    if preset.tie == "joint" or preset.draw == "identity":
+        return law.draw(n, draw=preset.draw, generator=stream(seed, name))
+    columns = []
+    for group, (start, stop) in _layers(law.blocks, writers).items():
+        drawn = law.draw(n, draw=preset.draw, generator=stream(seed, name, group))
+        columns.append(drawn[:, start:stop])
+    return torch.cat(columns, dim=1)
+
+
+def _layers(blocks: Sequence[Block], writers: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the columns of each layer that writes: its weight and what follows it (bias, norm, slopes)."""
+    bounds: dict[str, tuple[int, int]] = {}
+    current, start = blocks[0].name, 0
+    for block in blocks:
+        if block.name in writers:
+            current = block.name if start or block is blocks[0] else current
+        low = bounds.get(current, (start, start))[0]
+        bounds[current] = (low, start + block.size)
+        start += block.size
+    return bounds
+
+
+def stream(seed: int, *names: str) -> torch.Generator:
+    """Return a generator of its own for a seed and a name, so that draws do not depend on their order."""
+    entropy = [seed, *(zlib.crc32(name.encode()) for name in names)]
+    state = np.random.SeedSequence(entropy).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)

@@ -1,0 +1,185 @@
+"""Rainbows on disk: one safetensors file with JSON metadata, written atomically, read without unpickling."""
+
+import json
+import os
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
+
+from rainbownet.errors import ArchitectureError, FileError, UnsupportedOp
+from rainbownet.graph import Network
+from rainbownet.graph.program import from_program, to_program
+from rainbownet.laws import Block, FittedLaw
+from rainbownet.presets import Preset
+from rainbownet.rainbow.model import Rainbow, kept_parameters, realise
+
+FORMAT = 1
+
+
+def save(
+    rainbow: Rainbow,
+    path: str | PathLike[str],
+    *,
+    architecture: str | None = None,
+    kwargs: dict[str, Any] | None = None,
+) -> int:
+    """Write a rainbow to a file.
+
+    The file holds the laws, the parameters no law describes, and the network: as operations of torch.nn if it is made of
+    those, and by the name of its factory if one is given. It is written under another name and moved into place.
+
+    Args:
+        rainbow: What to write.
+        path: Where.
+        architecture: ``"package.module:factory"`` or the name of a reference network, to build the same class again.
+        kwargs: Arguments of the factory, JSON values.
+
+    Returns:
+        Size of the file in bytes.
+
+    Raises:
+        FileError: If it cannot be written; nothing is left behind.
+        UnsupportedOp: If the network is not made of torch.nn and no architecture is given.
+    """
+    network = rainbow.network
+    tensors: dict[str, Tensor] = {}
+    laws = {}
+    for name, law in rainbow.laws.items():
+        for key, value in law.tensors().items():
+            tensors[f"law/{name}/{key}"] = value.to(_stored(value.dtype)).contiguous().cpu()
+        laws[name] = [{"name": b.name, "shape": list(b.shape)} for b in law.blocks]
+    values = network.parameters
+    for name in kept_parameters(network):
+        tensors[f"kept/{name}"] = values[name].detach().contiguous().cpu().clone()
+    try:
+        program = to_program(network.traced)
+    except UnsupportedOp:
+        if architecture is None:
+            raise
+        program = None
+    metadata = {
+        "format": FORMAT,
+        "library": "rainbownet",
+        "architecture": None if architecture is None else {"name": architecture, "kwargs": kwargs or {}},
+        "program": program,
+        "head": network.head if isinstance(network.head, str) else list(network.head),
+        "example": {"shape": list(network.example.shape), "dtype": str(network.example.dtype)},
+        "preset": rainbow.preset.to_dict(),
+        "laws": laws,
+        "networks": rainbow.networks,
+        "provenance": rainbow.provenance,
+    }
+    data = serialise(tensors, metadata={"rainbownet": json.dumps(metadata, sort_keys=True)})
+    return write_atomically(Path(path), data)
+
+
+def write_atomically(path: Path, data: bytes) -> int:
+    """Write bytes to a file so that it holds all of them or is untouched.
+
+    Returns:
+        Number of bytes.
+
+    Raises:
+        FileError: If they cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise FileError(f"{path}: cannot be written ({error.strerror or error}); nothing was left behind") from error
+    return len(data)
+
+
+def load(path: str | PathLike[str], *, network: nn.Module | None = None) -> Rainbow:
+    """Read a rainbow.
+
+    Args:
+        path: A file written by `Rainbow.save`.
+        network: A module of the architecture that was fitted, its weights whatever they are: for networks of the user's own
+            classes. Without it the network is built from the file.
+
+    Returns:
+        The rainbow.
+
+    Raises:
+        FileError: If the file is missing, damaged, not a rainbow, of a newer format, or needs `network`.
+        ArchitectureError: If `network` has another architecture.
+    """
+    metadata, tensors = _read(Path(path))
+    try:
+        preset = Preset.from_dict(metadata["preset"])
+        shape, dtype = metadata["example"]["shape"], getattr(torch, metadata["example"]["dtype"].removeprefix("torch."))
+        module = network if network is not None else _module(Path(path), metadata)
+        reference = Network(module, torch.zeros(shape, dtype=dtype), head=metadata["head"])
+        laws = {}
+        for name, described in metadata["laws"].items():
+            blocks = [Block(b["name"], tuple(b["shape"])) for b in described]
+            prefix = f"law/{name}/"
+            own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            laws[name] = FittedLaw.from_tensors(preset.law, blocks, own)
+        kept = {k.removeprefix("kept/"): v for k, v in tensors.items() if k.startswith("kept/")}
+        _check(Path(path), reference, laws, kept)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FileError(f"{path}: not a complete rainbow file ({type(error).__name__}: {error})") from error
+    realise(reference, laws, preset, kept)
+    return Rainbow(reference, laws, preset, metadata["networks"], metadata["provenance"])
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if not path.is_file():
+        raise FileError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("rainbownet")
+            if text is None:
+                raise FileError(f"{path}: a safetensors file, but not one that Rainbow.save wrote")
+            metadata = json.loads(text)
+            if metadata.get("format", 0) > FORMAT:
+                raise FileError(
+                    f"{path}: written in format {metadata['format']}; this version of rainbownet reads up to {FORMAT}: upgrade it"
+                )
+            return metadata, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise FileError(f"{path}: damaged, cut short, or not a rainbow file ({error})") from error
+
+
+def _module(path: Path, metadata: dict[str, Any]) -> nn.Module:
+    if metadata["program"] is not None:
+        return from_program(metadata["program"])
+    from rainbownet.resolve import resolve_network
+
+    try:
+        architecture = metadata["architecture"]
+        return resolve_network(architecture["name"], architecture["kwargs"])
+    except ArchitectureError as error:
+        raise FileError(f"{path}: its network cannot be built ({error}); pass network= to load") from error
+
+
+def _check(path: Path, network: Network, laws: dict[str, Any], kept: dict[str, Tensor]) -> None:
+    names = {population.name for population in network.populations if not population.frozen}
+    if not set(laws) <= names or set(kept) != set(kept_parameters(network)):
+        odd = sorted((set(laws) - names) | (set(kept) ^ set(kept_parameters(network))))
+        raise ArchitectureError(
+            f"{path}: the network does not have the populations of the file; they differ in {odd[:5]}"
+        )
+    values = network.parameters
+    for name, value in kept.items():
+        if values[name].shape != value.shape:
+            raise ArchitectureError(
+                f"{path}: parameter {name!r} has shape {tuple(value.shape)}, the network {tuple(values[name].shape)}"
+            )
+
+
+def _stored(dtype: torch.dtype) -> torch.dtype:
+    """Laws are kept in float32: half the bytes, and more digits than the statistics have."""
+    return torch.float32 if dtype is torch.float64 else dtype

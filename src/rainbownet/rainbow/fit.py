@@ -1,0 +1,129 @@
+"""Fitting: from trained networks to the law of each population (R16, R17)."""
+
+import hashlib
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rainbownet.errors import ArchitectureError, RainbowError
+from rainbownet.graph import Network
+from rainbownet.laws import Law
+from rainbownet.lockstep import first_inputs
+from rainbownet.neurons import parameters_of
+from rainbownet.presets import BEST, Preset
+from rainbownet.rainbow.model import Rainbow, kept_parameters, realise, rows_of
+from rainbownet.rainbow.several import maps_from_reference
+from rainbownet.readers import read_through
+
+
+def fit(
+    nets: nn.Module | Sequence[nn.Module],
+    loader: Iterable[Any],
+    *,
+    preset: Preset = BEST,
+    law: Law | None = None,
+    head: str | Sequence[str] = "auto",
+    reference: str = "first",
+    max_images: int | None = None,
+    **options: Any,
+) -> Rainbow:
+    """Fit the law of the neurons of one trained network, or of several of one architecture.
+
+    One network needs no data but one batch, to see shapes. The neurons of several are brought to the first one's channels
+    by rotations (R16), computed in one pass over the data, or three when they are aligned to their common mean.
+
+    Args:
+        nets: A trained module, or a sequence of modules with the same operations and shapes.
+        loader: Yields inputs or (inputs, targets).
+        preset: How to fit, and the defaults of sampling.
+        law: The law of the neurons, instead of the preset's.
+        head: Which layers are aligned but not drawn; `"auto"`: those that write the output.
+        reference: `"first"`: align to the first network; `"mean"`: to the mean of the aligned networks, aligned twice more
+            (the first network remains the one whose channels are the basis).
+        max_images: Images used to align several networks; all the loader yields by default.
+        options: Other options of the preset to change.
+
+    Returns:
+        The rainbow.
+
+    Raises:
+        ArchitectureError: If a network cannot be traced, has another architecture than the first, or a head is not found.
+        UnsupportedOp: If an operation has no rule.
+        DataError: If the loader is empty or does not fit the network.
+        LawError: If a law cannot be fitted.
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3))
+        >>> data = [torch.randn(64, 4, generator=generator)]
+        >>> rainbow = fit(net, data)
+        >>> {name: (len(law.neurons()), law.rank) for name, law in rainbow.laws.items()}
+        {'0': (32, 5)}
+        >>> rainbow.sample(data, width=2)
+        Sequential(
+          (0): Linear(in_features=4, out_features=64, bias=True)
+          (1): ReLU()
+          (2): Linear(in_features=64, out_features=3, bias=True)
+        )
+    """
+    modules = [nets] if isinstance(nets, nn.Module) else list(nets)
+    if not modules:
+        raise ArchitectureError("nets: an empty sequence; one trained network at least is needed")
+    if reference not in ("first", "mean"):
+        raise RainbowError(f"reference: expected 'first' or 'mean', got {reference!r}")
+    chosen = preset.but(law=law, **options)
+    example = first_inputs(loader)
+    networks = [Network(module, example, head=head) for module in modules]
+    for i, network in enumerate(networks):
+        networks[0].check_same(network, f"network {i}")
+        _check_finite(network, f"network {i}")
+    values = [parameters_of(network, fold=chosen.norms == "folded").values for network in networks]
+    if len(networks) > 1:
+        maps = maps_from_reference(networks, loader, chosen.flatten, mean=reference == "mean", max_images=max_images)
+        values = [_moved(network, v, m, chosen) for network, v, m in zip(networks, values, maps, strict=True)]
+    return _with_laws(networks[0], values, chosen, example)
+
+
+def _with_laws(network: Network, values: list[dict[str, Tensor]], preset: Preset, example: Tensor) -> Rainbow:
+    tables = [rows_of(network, v, preset) for v in values]
+    laws = {}
+    for name, (first, blocks) in tables[0].items():
+        rows = torch.cat([table[name][0] for table in tables])
+        if not rows.any():
+            warnings.warn(f"population {name!r}: every one of its {len(rows)} neurons is zero", stacklevel=3)
+        laws[name] = preset.law.fit(rows, blocks, reference=len(first))
+    kept = {n: _mean(n, [v[n] for v in values], network) for n in kept_parameters(network)}
+    realise(network, laws, preset, kept)
+    provenance = {
+        "input": {"shape": list(example.shape[1:]), "dtype": str(example.dtype)},
+        "fingerprint": hashlib.sha256(example.cpu().contiguous().numpy().tobytes()).hexdigest()[:16],
+    }
+    return Rainbow(network, laws, preset, len(values), provenance)
+
+
+def _mean(name: str, values: list[Tensor], network: Network) -> Tensor:
+    """The classifier is the mean of the aligned ones (reference, 2.10); statistics and constants are the first's."""
+    if len(values) == 1 or network.is_statistic(name) or not values[0].is_floating_point():
+        return values[0]
+    return torch.stack(values).mean(0)
+
+
+def _moved(network: Network, values: dict[str, Tensor], maps: dict[str, Tensor], preset: Preset) -> dict[str, Tensor]:
+    """Express what a network reads in the reference's channels."""
+    moved = dict(values)
+    for reader in network.readers:
+        if reader.parameter in maps:
+            moved[reader.parameter] = read_through(
+                values[reader.parameter], reader, maps[reader.parameter], preset.flatten
+            )
+    return moved
+
+
+def _check_finite(network: Network, name: str) -> None:
+    for key, value in network.parameters.items():
+        if (value.is_floating_point() or value.is_complex()) and not torch.isfinite(value).all():
+            bad = int((~torch.isfinite(value)).sum())
+            raise RainbowError(f"{name}: parameter {key!r} holds {bad} NaN or infinite values of {value.numel()}")
