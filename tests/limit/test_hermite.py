@@ -73,6 +73,22 @@ def test_equal_and_opposite_inputs_are_exact_even_for_a_jump():
     torch.testing.assert_close(dual(one, -one, one, 0 * one, 0 * one), 0 * one, rtol=0, atol=1e-12)
 
 
+def test_a_second_call_with_other_rows_does_not_reuse_the_first():
+    dual, gram, other = HermiteDual(torch.tanh), pairs(), pairs(seed=5)
+    dual(*gram)
+    torch.testing.assert_close(dual(*other), HermiteDual(torch.tanh)(*other), rtol=0, atol=0)
+    torch.testing.assert_close(
+        dual(*other[:3], *gram[3:]), HermiteDual(torch.tanh)(*other[:3], *gram[3:]), rtol=0, atol=0
+    )
+
+
+def test_rows_changed_in_place_are_seen():
+    dual, gram = HermiteDual(torch.tanh), pairs()
+    dual(*gram)
+    gram[3].add_(1)
+    torch.testing.assert_close(dual(*gram), HermiteDual(torch.tanh)(*gram), rtol=0, atol=0)
+
+
 def test_any_truncation_is_a_positive_kernel():
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(40, 3, generator=generator, dtype=torch.float64)

@@ -70,10 +70,7 @@ def test_duplicates_are_never_chosen_twice(method):
 def test_random_pivots_follow_the_residual_energy():
     rows = torch.tensor([[1.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
-    firsts = [
-        int(cholesky_landmarks(dual_kernel(nn.Identity()), rows, 1, randomly=True, generator=generator)[0])
-        for _ in range(400)
-    ]
+    firsts = [int(cholesky_landmarks(dual_kernel(nn.Identity()), rows, 1, generator=generator)[0]) for _ in range(400)]
     assert sum(firsts) / 400 == pytest.approx(0.9, abs=4.5 * (0.9 * 0.1 / 400) ** 0.5)
 
 
@@ -82,7 +79,9 @@ def test_wrong_requests_name_the_argument():
     with pytest.raises(RainbowError, match="asked for 6 landmarks of 5"):
         choose_landmarks(kernel, rows, 6)
     with pytest.raises(RainbowError, match="'greedy'"):
-        choose_landmarks(kernel, rows, 2, method="greedy")
+        choose_landmarks(kernel, rows, 2, method="greedy", generator=torch.Generator())
+    with pytest.raises(RainbowError, match="generator: method 'rpcholesky'"):
+        choose_landmarks(kernel, rows, 2)
 
 
 def test_nystrom_with_all_rows_as_landmarks_is_exact():

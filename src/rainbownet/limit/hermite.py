@@ -16,6 +16,7 @@ from rainbownet.errors import RainbowError
 from rainbownet.limit.closed import Gram, correlation
 from rainbownet.limit.legendre import gauss_legendre
 
+_CHUNK = 4096  # variables expanded at once, with about six float64 temporaries of one row of nodes each
 _REACH = 13.0  # exp(-13²/4), what is left of a Hermite function times the Gaussian, is 4e-19
 
 
@@ -63,6 +64,7 @@ class HermiteDual:
         self.activation, self.order, self.kinks = activation, order, kinks
         self._unit, self._weights = gauss_legendre(nodes)
         self._fixed_table = hermite_functions(_REACH * self._unit, order)
+        self._memory: tuple[Tensor, Tensor, Tensor] | None = None
 
     def __call__(self, p: Gram, c: Gram, q: Gram, mean_p: Gram, mean_q: Gram) -> Gram:
         """Return the expectation of the product of the activations of two Gaussian variables.
@@ -78,7 +80,7 @@ class HermiteDual:
             The dual, of the broadcast shape.
         """
         rho, _ = correlation(p, c, q)
-        first, second = self.coefficients(p, mean_p), self.coefficients(q, mean_q)
+        first, second = self._remember(p, mean_p), self.coefficients(q, mean_q)
         largest = first.flatten(1).abs().amax(1) * second.flatten(1).abs().amax(1)
         last = int(torch.nonzero(largest > 1e-18 * largest.max()).max()) if bool((largest > 0).any()) else 0
         total = first[last] * second[last] + torch.zeros_like(rho)
@@ -100,6 +102,11 @@ class HermiteDual:
             RainbowError: If the function is not finite where it is evaluated.
         """
         variance, mean = torch.broadcast_tensors(variance, mean)
+        chunks = zip(variance.flatten().split(_CHUNK), mean.flatten().split(_CHUNK), strict=True)
+        coefficients = torch.cat([self._expand(*chunk) for chunk in chunks], 1)
+        return coefficients.reshape(-1, *variance.shape)
+
+    def _expand(self, variance: Float[Tensor, " b"], mean: Float[Tensor, " b"]) -> Float[Tensor, "k b"]:
         deviation = variance.sqrt()
         if any(kink != 0 for kink in self.kinks) or (self.kinks and bool((mean != 0).any())):
             x, weights = self._panels(deviation, mean)
@@ -138,6 +145,17 @@ class HermiteDual:
         rho, _ = correlation(p, c, q)
         first, second = self.coefficients(p, mean_p)[-2:], self.coefficients(q, mean_q)[-2:]
         return 2 * rho.abs() ** self.order * (first[0] * second[0] + rho.abs() * first[1] * second[1])
+
+    def _remember(self, variance: Gram, mean: Gram) -> Gram:
+        """Return the coefficients, kept for the next call: landmarks are chosen by columns of the same rows."""
+        known = self._memory
+        if (
+            known is None
+            or known[0].device != variance.device
+            or not (torch.equal(known[0], variance) and torch.equal(known[1], mean))
+        ):
+            known = self._memory = (variance.clone(), mean.clone(), self.coefficients(variance, mean))
+        return known[2]
 
     def _panels(self, deviation: Gram, mean: Gram) -> tuple[Gram, Gram]:
         """Return nodes and weights on [0, 13] whose panels end at the standardised kinks of each variable."""

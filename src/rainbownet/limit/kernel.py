@@ -13,6 +13,8 @@ from rainbownet.limit.modulus import RealModulus, circular_modulus
 
 # Blocks of this many kernel values keep the dozen float64 temporaries of a dual activation near 50 MB.
 _BLOCK = 1 << 19
+# The Hermite series keeps about a kilobyte for each row of a block.
+_ROWS = 1 << 16
 
 
 @runtime_checkable
@@ -72,7 +74,7 @@ class DualKernel:
         landmarks, shift = self._split(landmarks)
         q = _square_norm(landmarks)[None]
         result = torch.empty(len(z), len(landmarks), dtype=torch.float64, device=z.device)
-        rows = max(1, _BLOCK // max(1, len(landmarks)))
+        rows = max(1, min(_BLOCK // max(1, len(landmarks)), _ROWS))
         for start in range(0, len(z), rows):
             block, block_shift = self._split(z[start : start + rows])
             p, c = _square_norm(block)[:, None], block @ landmarks.mH

@@ -13,7 +13,7 @@ def choose_landmarks(
     rows: Inexact[Tensor, "n r"],
     count: int,
     *,
-    method: str = "cholesky",
+    method: str = "rpcholesky",
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, " m"]:
     """Return the indices of rows that serve as landmarks.
@@ -22,37 +22,42 @@ def choose_landmarks(
         kernel: Kernel to approximate.
         rows: Candidates.
         count: Number of landmarks wanted; fewer come back when fewer explain the kernel exactly (not with `"random"`).
-        method: `"cholesky"` (greedy), `"rpcholesky"` (randomly pivoted), `"kmeans++"` or `"random"`.
-        generator: Source of randomness, on the CPU; unused by `"cholesky"`.
+        method: `"rpcholesky"` (randomly pivoted Cholesky), `"cholesky"` (greedy), `"kmeans++"` or `"random"`.
+        generator: Source of randomness, on the CPU; needed by all methods but `"cholesky"`.
 
     Returns:
         Distinct indices, in the order chosen.
 
     Raises:
-        RainbowError: If the method is unknown or `count` is not between 1 and the number of rows.
+        RainbowError: If the method is unknown, a random one has no generator, or `count` is not between 1 and the
+            number of rows.
 
     Example:
         >>> from rainbownet.limit.kernel import dual_kernel
         >>> rows = torch.tensor([[1.0], [3.0], [2.0], [-1.0]])
-        >>> choose_landmarks(dual_kernel(torch.relu), rows, 3)  # two half-lines
+        >>> choose_landmarks(dual_kernel(torch.relu), rows, 3, method="cholesky")  # two half-lines
         tensor([1, 3])
     """
     if not 1 <= count <= len(rows):
         raise RainbowError(
             f"count: asked for {count} landmarks of {len(rows)} rows; expected between 1 and the number of rows"
         )
+    if method == "cholesky":
+        return cholesky_landmarks(kernel, rows, count)
+    if generator is None:
+        raise RainbowError(
+            f"generator: method {method!r} draws at random; pass a torch.Generator, or use method='cholesky'"
+        )
     if method == "random":
         return random_landmarks(len(rows), count, generator=generator)
     if method == "kmeans++":
         return kmeans_landmarks(kernel, rows, count, generator=generator)
-    if method == "cholesky":
-        return cholesky_landmarks(kernel, rows, count)
     if method == "rpcholesky":
-        return cholesky_landmarks(kernel, rows, count, randomly=True, generator=generator)
+        return cholesky_landmarks(kernel, rows, count, generator=generator)
     raise RainbowError(f"method: got {method!r}; expected 'cholesky', 'rpcholesky', 'kmeans++' or 'random'")
 
 
-def random_landmarks(n: int, count: int, *, generator: torch.Generator | None = None) -> Int[Tensor, " m"]:
+def random_landmarks(n: int, count: int, *, generator: torch.Generator) -> Int[Tensor, " m"]:
     """Return `count` of `n` indices, drawn uniformly without replacement.
 
     Args:
@@ -72,7 +77,7 @@ def random_landmarks(n: int, count: int, *, generator: torch.Generator | None = 
 
 @torch.no_grad()
 def kmeans_landmarks(
-    kernel: Kernel, rows: Inexact[Tensor, "n r"], count: int, *, generator: torch.Generator | None = None
+    kernel: Kernel, rows: Inexact[Tensor, "n r"], count: int, *, generator: torch.Generator
 ) -> Int[Tensor, " m"]:
     """Return landmarks by the k-means++ rule in feature space.
 
@@ -117,21 +122,19 @@ def cholesky_landmarks(
     rows: Inexact[Tensor, "n r"],
     count: int,
     *,
-    randomly: bool = False,
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, " m"]:
     """Return landmarks by pivoted Cholesky factorisation of the kernel matrix, which is never formed.
 
-    Each new landmark is the row least explained by those before it (Fine & Scheinberg, JMLR 2001) or, `randomly`, is
-    drawn in proportion to what is unexplained (Chen, Epperly, Tropp & Webber, arXiv:2207.06503). It stops when nothing
-    is left beyond rounding. Time O(n m²), memory 8 n m bytes.
+    Each new landmark is the row least explained by those before it (Fine & Scheinberg, JMLR 2001) or, given a
+    generator, is drawn in proportion to what is unexplained (Chen, Epperly, Tropp & Webber, arXiv:2207.06503). It
+    stops when nothing is left beyond rounding. Time O(n m²), memory 8 n m bytes.
 
     Args:
         kernel: Kernel to approximate.
         rows: Candidates.
         count: Number of landmarks.
-        randomly: Draw the pivot instead of taking the largest.
-        generator: Source of randomness, on the CPU; unused unless `randomly`.
+        generator: Draw the pivots, with this source of randomness on the CPU, instead of taking the largest.
 
     Returns:
         Distinct indices, in the order chosen.
@@ -151,7 +154,7 @@ def cholesky_landmarks(
         residual[chosen] = 0
         if not bool((residual > 0).any()):
             break
-        index = _draw(residual, generator) if randomly else int(residual.argmax())
+        index = int(residual.argmax()) if generator is None else _draw(residual, generator)
         done = len(chosen)
         column = kernel(rows, rows[index : index + 1])[:, 0] - factor[:done, index] @ factor[:done]
         factor[done] = column / residual[index].sqrt()
@@ -165,7 +168,7 @@ def _rounding(energies: Tensor) -> float:
     return 1e-13 * float(energies.max())
 
 
-def _draw(weights: Tensor, generator: torch.Generator | None) -> int:
+def _draw(weights: Tensor, generator: torch.Generator) -> int:
     """Return an index with probability proportional to its weight; unlike multinomial, for any number of candidates."""
     cumulative = weights.cpu().cumsum(0)
     target = torch.rand((), dtype=torch.float64, generator=generator) * cumulative[-1]
