@@ -69,6 +69,5 @@ def read_through(
 def _along(weight: Tensor, axis: int, a: Tensor, outer: int, inner: int) -> Tensor:
     moved = weight.movedim(axis, -1)
     split = moved.reshape(*moved.shape[:-1], outer, -1, inner)
-    a = a.to(torch.promote_types(weight.dtype, a.dtype) if weight.is_complex() else weight.dtype)
-    new = torch.einsum("...pci,cd->...pdi", split, a)
+    new = torch.einsum("...pci,cd->...pdi", split, a.to(weight.dtype))
     return new.reshape(*moved.shape[:-1], -1).movedim(-1, axis)

@@ -179,7 +179,8 @@ class SampleAligner:
             for k in (0, 1) if norm.node in self._batch else (1,):
                 rows = values[k][: chunk.fitted].movedim(1, -1).flatten(0, -2)
                 if (norm.node, k) not in self._moments:
-                    self._moments[norm.node, k] = ChannelMoment(rows.shape[1], device=rows.device)
+                    dtype = torch.complex128 if rows.is_complex() else torch.float64
+                    self._moments[norm.node, k] = ChannelMoment(rows.shape[1], dtype=dtype, device=rows.device)
                 self._moments[norm.node, k].update(rows)
         if self.features is not None and node is self.features.source_in(self.reference):
             self.features.add(values[1])

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from rainbownet.graph.ties import Ids
 
 
-def _on_axis(ids: "Ids", axis: int, ndim: int) -> "Ids":
+def on_axis(ids: "Ids", axis: int, ndim: int) -> "Ids":
+    """Return atoms as the label of one axis of a tensor."""
     shape = [1] * ndim
     shape[axis % ndim] = len(ids)
     return ids.reshape(shape)
@@ -28,7 +29,7 @@ def linear_module(p: "Propagation", node: fx.Node) -> "Labels":
     module, name = p.target(node), str(node.target)
     bias = f"{name}.bias" if getattr(module, "bias", None) is not None else None
     labels = _linear(p, node, node.all_input_nodes[0], f"{name}.weight", bias)
-    _sizes(p, name, f"{name}.weight", {"out_features": 0, "in_features": 1})
+    size_attributes(p, name, f"{name}.weight", {"out_features": 0, "in_features": 1})
     return labels
 
 
@@ -58,7 +59,7 @@ def _linear(
     ids = p.index(weight, out, None)
     if bias is not None:
         p.index(bias, 0, ids)
-    return (*_others(p.labels_of(source), -1), _on_axis(ids, -1, ndim))
+    return (*_others(p.labels_of(source), -1), on_axis(ids, -1, ndim))
 
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -128,8 +129,8 @@ def _convolution(
     if bias is not None:
         p.index(bias, 0, ids)
     if module is not None:
-        _sizes(p, module, weight, {"out_channels": write, "in_channels": read}, groups=groups)
-    return (_on_axis(ids, 1, ndim),)
+        size_attributes(p, module, weight, {"out_channels": write, "in_channels": read}, groups=groups)
+    return (on_axis(ids, 1, ndim),)
 
 
 def _depthwise(
@@ -162,7 +163,7 @@ def _depthwise(
     else:
         position = 6 if len(node.args) > 6 else None
         p.rewrite(node, lambda count: _with_groups(node, position, count(ids) // multiplier))
-    return (_on_axis(ids, 1, p.values[node].ndim),)
+    return (on_axis(ids, 1, p.values[node].ndim),)
 
 
 def _with_groups(node: fx.Node, position: int | None, groups: int) -> tuple[tuple, dict]:
@@ -173,7 +174,7 @@ def _with_groups(node: fx.Node, position: int | None, groups: int) -> tuple[tupl
     return tuple(args), dict(node.kwargs)
 
 
-def _sizes(p: "Propagation", module: str, weight: str, axes: dict[str, int], *, groups: int = 1) -> None:
+def size_attributes(p: "Propagation", module: str, weight: str, axes: dict[str, int], *, groups: int = 1) -> None:
     """Let the size attributes of a module follow its weight."""
     known = p.parameters[weight]
     for attribute, axis in axes.items():
@@ -193,4 +194,4 @@ def embedding_module(p: "Propagation", node: fx.Node) -> "Labels":
     p.ties.freeze(p.index(f"{name}.weight", 0, None))
     ids = p.index(f"{name}.weight", 1, None)
     p.attribute(name, "embedding_dim", lambda count: count(ids))
-    return (_on_axis(ids, -1, p.values[node].ndim),)
+    return (on_axis(ids, -1, p.values[node].ndim),)
