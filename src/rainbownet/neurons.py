@@ -18,8 +18,8 @@ class Parameters:
     """The parameters of a network in the form laws are fitted to.
 
     Attributes:
-        values: Tensors by name. Where a norm is folded, the weight before it carries its scale and the norm's bias is that
-            of the whole affine map.
+        values: Tensors by name. Where a norm is folded, the weight before it carries its scale and the norm's bias is
+            that of the whole affine map.
         fixed: Parameters that take one value in every network because a fold made them so.
         folded: The norms that are folded.
     """

@@ -1,6 +1,6 @@
 """Presets: which law, alignment and draw make a rainbow; the published method and our best."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from rainbownet.alignment import Alignment, LeastSquares, Procrustes
@@ -38,8 +38,8 @@ class Preset:
         RainbowError: If a word is none of those above.
     """
 
-    law: Law = Gaussian()
-    alignment: Alignment = LeastSquares()
+    law: Law = field(default_factory=Gaussian)
+    alignment: Alignment = field(default_factory=LeastSquares)
     draw: Draw = "antithetic"
     tie: Tie = "joint"
     flatten: Flatten = "channels"

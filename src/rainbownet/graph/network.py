@@ -87,7 +87,7 @@ class Network:
     Args:
         module: Any module with one tensor input. It is copied, never changed.
         example: A batch of inputs; two are enough. Its device and dtype are those the copy is put on.
-        head: `"auto"`: the layers that write the outputs are aligned, not drawn; or a list of module names that are too.
+        head: `"auto"`: the layers that write the outputs are aligned, not drawn; or names of modules that are too.
 
     Raises:
         ArchitectureError: If the module cannot be traced or a head is not found.
@@ -224,7 +224,8 @@ class Network:
         for population, factor in zip(self.populations, factors, strict=True):
             if int(np.floor(factor * len(population) + 0.5)) < 1:
                 raise ArchitectureError(
-                    f"width {factor:g} leaves zero channels in population {population.name!r} of {len(population)} neurons"
+                    f"width {factor:g} leaves zero channels in population {population.name!r} of {len(population)} "
+                    "neurons"
                 )
         return factors
 
@@ -256,6 +257,7 @@ class Network:
         read = self.propagation.parameters[name].read
         if read is None:
             return None
+        self._check_apart(read.source)
         size = self.propagation.shapes[read.source][read.dim]
         if read.ids is None:
             outer, channels, inner, frozen = 1, size, 1, True
@@ -264,6 +266,19 @@ class Network:
             channels = len(ids)
             frozen = bool(self._solved.frozen[self._solved.neuron[read.ids]].all())
         return Reader(name, read.axis, read.node, read.source, read.dim, read.groups, outer, channels, inner, frozen)
+
+    def _check_apart(self, source: fx.Node) -> None:
+        """Raise if an activation that is read has drawn channels along two axes: its rows would not come in pairs."""
+        axes = {
+            axis
+            for label in self.propagation.labels_of(source)
+            for axis, size in enumerate(label.shape)
+            if size > 1 and not self._solved.frozen[self._solved.neuron[np.ravel(label)]].any()
+        }
+        if len(axes) > 1:
+            raise self.propagation.unsupported(
+                source, f"drawn channels lie along its axes {sorted(axes)}; they can be aligned along one axis only"
+            )
 
     def _check_mixed(self) -> None:
         for node, ids, why in self.propagation.mixed:
@@ -283,7 +298,8 @@ def _owned_axes(p: Propagation, solved) -> dict[str, int]:
         drawn = [a for a, ids in parameter.index.items() if not solved.frozen[solved.neuron[ids]].all()]
         if len(drawn) > 1:
             raise ArchitectureError(
-                f"parameter {name!r} of shape {parameter.shape} is indexed by drawn channels along axes {drawn}; one is known"
+                f"parameter {name!r} of shape {parameter.shape} is indexed by drawn channels along axes {drawn}; "
+                "a law of neurons needs one"
             )
         if drawn or parameter.index:
             owned[name] = (drawn or list(parameter.index))[0]

@@ -94,8 +94,8 @@ def _module(name: str, module: nn.Module) -> dict[str, Any]:
     cls = type(module)
     if getattr(nn, cls.__name__, None) is not cls:
         raise UnsupportedOp(
-            f"module {name!r} ({cls.__module__}.{cls.__name__}) is not one of torch.nn: save the rainbow with architecture="
-            "'package.module:factory', or load it with network=, so that it can be built again"
+            f"module {name!r} ({cls.__module__}.{cls.__name__}) is not one of torch.nn: save the rainbow with "
+            "architecture='package.module:factory', so that it can be built again"
         )
     arguments = {}
     for key in inspect.signature(cls.__init__).parameters:
@@ -147,8 +147,8 @@ def _function_name(node: fx.Node) -> str:
         if getattr(module, name, None) is node.target:
             return f"{root}:{name}"
     raise UnsupportedOp(
-        f"node {node.name!r} calls {node.target}, which is not a function of torch: save the rainbow with architecture="
-        "'package.module:factory', or load it with network=, so that it can be built again"
+        f"node {node.name!r} calls {node.target}, which is not a function of torch: save the rainbow with "
+        "architecture='package.module:factory', so that it can be built again"
     )
 
 

@@ -1,7 +1,7 @@
 """Propagation of channels through a traced network: rules applied node by node, giving ties, readers and norms.
 
-The labels of a tensor are integer arrays of atoms that broadcast to its shape: a feature map ``(n, C, h, w)`` has one of
-shape ``(1, C, 1, 1)``, and an axis that no label covers is a *plain* axis (the batch, positions, the pixels of the input).
+The labels of a tensor are integer arrays of atoms that broadcast to its shape: a feature map ``(n, C, h, w)`` has one
+of shape ``(1, C, 1, 1)``, and an axis that no label covers is a *plain* axis (the batch, positions, input pixels).
 Reshaping, slicing, padding and concatenating tensors is doing the same to their labels.
 """
 
@@ -205,10 +205,12 @@ class Propagation:
             )
         if known.read is None:
             known.read = Read(node, source, dim, axis, ids, groups)
-        elif (ids is None) != (known.read.ids is None):
-            self.ties.freeze(ids if ids is not None else known.read.ids)  # shared with a reader of a plain axis
         elif ids is not None and known.read.ids is not None:
             self.ties.tie(ids, known.read.ids)
+        else:  # one of the axes is plain: the channels of the other are read as if they were positions
+            for shared in (ids, known.read.ids):
+                if shared is not None:
+                    self.ties.freeze(shared)
 
     def norm(self, node: fx.Node, source: fx.Node) -> None:
         """Declare a batch normalisation with statistics."""

@@ -15,8 +15,8 @@ from rainbownet.graph.trace import fetch, private_copy
 class Counter:
     """Counts the channels an axis has after resizing.
 
-    The boundary before neuron `x` of a population moves to `round(factor · x)`, the same on every axis, so that parts of
-    a population that are padded, sliced or concatenated keep matching.
+    The boundary before neuron `x` of a population moves to `round(factor · x)`, the same on every axis, so that parts
+    of a population that are padded, sliced or concatenated keep matching.
 
     Args:
         solved: Classes of the atoms.
@@ -38,7 +38,7 @@ class Counter:
         """Return the new number of channels along an axis with these atoms.
 
         Raises:
-            ArchitectureError: If a run of channels would vanish.
+            ArchitectureError: If no channel would be left.
         """
         if not len(ids):
             return 0
@@ -55,12 +55,13 @@ class Counter:
         high = np.floor(factor[last] * (rank[last] + 1) + 0.5)
         unowned = population[first] < 0
         sizes = np.where(unowned, last - first + 1, high - low).astype(np.int64)
-        if (sizes < 1).any():
+        total = int((sizes * repeats[first]).sum())
+        if total < 1:
             raise ArchitectureError(
-                f"width {factor[first][sizes < 1][0]:g} leaves zero channels in a part of an axis of {len(ids)} channels "
-                "that is padded, sliced or concatenated on its own"
+                f"width {factor[first][0]:g} leaves zero channels in a part of {len(ids)} channels that is padded, sliced "
+                "or concatenated on its own"
             )
-        return int((sizes * repeats[first]).sum())
+        return total
 
 
 def resized_module(
@@ -74,7 +75,8 @@ def resized_module(
         p: What is known of its channels.
         count: The new numbers of channels.
 
-    The copy is of the user's class, unless constants written in its code depend on the width; then it is the graph module.
+    The copy is of the user's class, unless constants written in its code depend on the width; then it is the graph
+    module.
     """
     new_root = private_copy(root)
     for name, parameter in p.parameters.items():

@@ -2,6 +2,7 @@
 
 import copy
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -57,9 +58,10 @@ def symbolic_trace(module: nn.Module) -> fx.GraphModule:
         graph = _Tracer().trace(root)
     except Exception as error:
         raise ArchitectureError(
-            f"network {type(module).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}. The forward "
-            "pass must not branch on the values of tensors: move such code into a module of its own and give that module "
-            "a rule with rainbownet.graph.register(..., leaf=True), or pass a network whose forward is a fixed graph."
+            f"network {type(module).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}. The "
+            "forward pass must not branch on the values of tensors: move such code into a module of its own and give "
+            "that module a rule with rainbownet.graph.register(..., leaf=True), or pass a network whose "
+            "forward is a fixed graph."
         ) from error
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     for extra in inputs[1:]:
@@ -89,11 +91,11 @@ def _functionalise(traced: fx.GraphModule) -> None:
     traced.recompile()
 
 
-def _made_out_of_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+def _made_out_of_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
     if node.op == "call_module":
         module = modules[str(node.target)]
         if getattr(module, "inplace", False):
-            module.inplace = False
+            setattr(module, "inplace", False)  # noqa: B010
             return True
         return False
     if node.kwargs.get("inplace"):
@@ -108,7 +110,7 @@ def _made_out_of_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     return False
 
 
-def evaluate(module: fx.GraphModule, node: fx.Node, env: dict[fx.Node, Any], modules: dict[str, nn.Module]) -> Any:
+def evaluate(module: fx.GraphModule, node: fx.Node, env: dict[fx.Node, Any], modules: Mapping[str, nn.Module]) -> Any:
     """Evaluate one node other than a placeholder, given the values of the nodes before it."""
     if node.op == "get_attr":
         return fetch(module, str(node.target))

@@ -18,7 +18,7 @@ def inputs_and_targets(batch: Any) -> tuple[Tensor, Tensor | None]:
     """
     if isinstance(batch, Tensor):
         return batch, None
-    if isinstance(batch, (tuple, list)) and batch and isinstance(batch[0], Tensor):
+    if isinstance(batch, (tuple, list)) and len(batch) > 0 and isinstance(batch[0], Tensor):
         targets = batch[1] if len(batch) > 1 and isinstance(batch[1], Tensor) else None
         return batch[0], targets
     raise DataError(f"loader: a batch must be inputs or (inputs, targets), tensors; got {type(batch).__name__}")

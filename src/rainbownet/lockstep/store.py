@@ -82,8 +82,8 @@ class Store:
             np.save(path, array.numpy(), allow_pickle=False)
         except OSError as error:
             raise RainbowError(
-                f"activations beyond the memory budget of {self.budget} bytes cannot be written to {path.parent}: {error}; "
-                "raise budget=, use fewer images, or point TMPDIR at a larger disk"
+                f"activations beyond the memory budget of {self.budget} bytes cannot be written to {path.parent}: "
+                f"{error}; raise budget=, use fewer images, or point TMPDIR at a larger disk"
             ) from error
         self._files[key] = (path, value.device, value.dtype)
         self.spilled += _bytes(value)

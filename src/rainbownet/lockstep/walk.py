@@ -1,4 +1,4 @@
-"""The walk: every node evaluated once per network and image, nodes that must wait for statistics after those they need."""
+"""The walk: every node evaluated once per network and image, after the statistics it needs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -68,8 +68,9 @@ def walk(
 ) -> WalkReport:
     """Walk networks of one structure together.
 
-    Nodes are put in stages: a node that needs others complete comes in a later one. Within a stage a chunk of images goes through all nodes
-    before the next chunk; what later stages need is stored in between. Where no node does, this is plain streaming.
+    Nodes are put in stages: one that needs others complete comes in a later stage. Within a stage a chunk of images
+    goes through all nodes before the next chunk; what later stages need is stored in between. Where no node needs
+    anything, this is plain streaming.
 
     Args:
         networks: Networks with the same graph, node for node.

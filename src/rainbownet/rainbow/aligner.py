@@ -23,20 +23,26 @@ from rainbownet.readers import Flatten, channel_rows, map_size, read_through
 
 @dataclass
 class Pair:
-    """An activation of both networks that readers share, and its moments on fitted and held-out images."""
+    """An activation of both networks that readers share, and its moments on fitted and held-out images.
+
+    Moments live until the maps are solved. Where every reader is real, the real and imaginary parts of complex
+    activations are rows of their own: maps are real then, at half the cost.
+    """
 
     reference: Reader
     new: Reader
     flatten: Flatten
+    real: bool
     fitted: list[CrossMoment] = field(default_factory=list)
     held: list[CrossMoment] = field(default_factory=list)
     maps: Tensor | None = None
+    row: dict[str, Any] | None = None
 
     def observe(self, left: Tensor, right: Tensor, fitted: int, *, keep: bool) -> None:
         """Add a chunk; its first `fitted` images are for fitting."""
         if not self.fitted:
             sizes = map_size(self.reference, self.flatten), map_size(self.new, self.flatten)
-            complex_ = left.is_complex() or right.is_complex()
+            complex_ = (left.is_complex() or right.is_complex()) and not self.real
             dtype = torch.complex128 if complex_ else torch.float64
             options: dict[str, Any] = {"dtype": dtype, "device": right.device}
             groups = range(self.reference.groups)
@@ -45,13 +51,17 @@ class Pair:
         for moments, part in ((self.fitted, slice(None, fitted)), (self.held, slice(fitted, None))):
             if not len(left[part]):
                 continue
-            rows = channel_rows(left[part], self.reference, self.flatten)
-            others = channel_rows(right[part], self.new, self.flatten)
+            rows = self._rows(left[part], self.reference)
+            others = self._rows(right[part], self.new)
             for g, moment in enumerate(moments):
                 moment.update(rows[g], others[g])
 
-    def solve(self, alignment: Alignment, *, real: bool) -> Tensor:
-        """Return the maps of all groups, computed once."""
+    def _rows(self, value: Tensor, reader: Reader) -> Tensor:
+        rows = channel_rows(value, reader, self.flatten)
+        return torch.cat([rows.real, rows.imag], dim=1) if self.real and rows.is_complex() else rows
+
+    def solve(self, alignment: Alignment) -> Tensor:
+        """Return the maps of all groups, computed once from moments that are then measured and dropped."""
         if self.maps is None:
             name = f"layer {self.reference.layer!r}"
             for moment in (*self.fitted, *self.held):
@@ -66,14 +76,13 @@ class Pair:
                     RainbowWarning,
                     stacklevel=2,
                 )
-            if real and self.fitted[0].dtype.is_complex:
-                self.fitted, self.held = ([m.real() for m in ms] for ms in (self.fitted, self.held))
             self.maps = torch.stack([alignment(moment) for moment in self.fitted])
+            self.row = self._quality(self.maps)
+            self.fitted, self.held = [], []
         return self.maps
 
-    def quality(self) -> dict[str, Any]:
+    def _quality(self, maps: Tensor) -> dict[str, Any]:
         """Return the mean quality over groups, on held-out images where there are any."""
-        assert self.maps is not None
         held = self.held[0].count > 0
         moments = self.held if held else self.fitted
         row: dict[str, Any] = {
@@ -84,7 +93,7 @@ class Pair:
             "held_out": held,
         }
         if moments[0].keeps_right:
-            found = [alignment_quality(a, m) for a, m in zip(self.maps, moments, strict=True)]
+            found = [alignment_quality(a, m) for a, m in zip(maps, moments, strict=True)]
             row["error"] = sum(q.error for q in found) / len(found)
             row["similarity"] = sum(q.similarity for q in found) / len(found)
         return row
@@ -126,7 +135,8 @@ class SampleAligner:
                 continue
             key = (reader.source, reader.dim, reader.groups)
             if key not in self.pairs:
-                self.pairs[key] = Pair(reader, others[reader.parameter], preset.flatten)
+                self.pairs[key] = Pair(reader, others[reader.parameter], preset.flatten, real=True)
+            self.pairs[key].real &= not drafts[reader.parameter].is_complex()
             self._waiting[reader.parameter] = self.pairs[key]
         self._readers = {reader.parameter: reader for reader in reference.readers}
         self._used = {node: self._parameters_read_by(node) for node in reference.traced.graph.nodes}
@@ -162,7 +172,7 @@ class SampleAligner:
         """Write a layer's weight, or a norm's statistics."""
         for name in self._used[node]:
             draft = self.drafts[name]
-            maps = self._waiting[name].solve(self.preset.alignment, real=not draft.is_complex())
+            maps = self._waiting[name].solve(self.preset.alignment)
             self._write(name, read_through(draft, self._readers[name], maps, self.preset.flatten))
         if node in self._measured:
             self._set_statistics(self.new, node, 1)
@@ -218,7 +228,7 @@ class SampleAligner:
 
     def table(self) -> pd.DataFrame:
         """Return the quality of the alignment at every activation that was aligned, in order of execution."""
-        return pd.DataFrame([pair.quality() for pair in self.pairs.values() if pair.maps is not None])
+        return pd.DataFrame([pair.row for pair in self.pairs.values() if pair.row is not None])
 
     # Inside -----------------------------------------------------------------------------------------------------
 

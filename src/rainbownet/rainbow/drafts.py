@@ -54,8 +54,8 @@ def draw_drafts(
         seed: Seed of all draws; each population has a stream of its own.
 
     Returns:
-        For every parameter and buffer of the new network a tensor of its shape, but for the axis that reads, which has the
-        reference's size; and the drawn and trained rows of each population.
+        For every parameter and buffer of the new network a tensor of its shape, but for the axis that reads, which has
+        the reference's size; and the drawn and trained rows of each population.
     """
     parameters = parameters_of(reference, fold=preset.norms == "folded")
     drafts = _empty(reference, new, parameters.values)

@@ -30,8 +30,8 @@ def save(
 ) -> int:
     """Write a rainbow to a file.
 
-    The file holds the laws, the parameters no law describes, and the network: as operations of torch.nn if it is made of
-    those, and by the name of its factory if one is given. It is written under another name and moved into place.
+    The file holds the laws, the parameters no law describes, and the network: as operations of torch.nn if it is made
+    of those, and by the name of its factory if one is given. It is written under another name and moved into place.
 
     Args:
         rainbow: What to write.
@@ -105,8 +105,8 @@ def load(path: str | PathLike[str], *, network: nn.Module | None = None) -> Rain
 
     Args:
         path: A file written by `Rainbow.save`.
-        network: A module of the architecture that was fitted, its weights whatever they are: for networks of the user's own
-            classes. Without it the network is built from the file.
+        network: A module of the architecture that was fitted, its weights whatever they are: for networks of the user's
+            own classes. Without it the network is built from the file.
 
     Returns:
         The rainbow.
@@ -146,7 +146,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             metadata = json.loads(text)
             if metadata.get("format", 0) > FORMAT:
                 raise FileError(
-                    f"{path}: written in format {metadata['format']}; this version of rainbownet reads up to {FORMAT}: upgrade it"
+                    f"{path}: written in format {metadata['format']}; this version of rainbownet reads up to {FORMAT}: "
+                    "upgrade it"
                 )
             return metadata, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, json.JSONDecodeError, OSError) as error:

@@ -32,8 +32,8 @@ def fit(
 ) -> Rainbow:
     """Fit the law of the neurons of one trained network, or of several of one architecture.
 
-    One network needs no data but one batch, to see shapes. The neurons of several are brought to the first one's channels
-    by rotations (R16), computed in one pass over the data, or three when they are aligned to their common mean.
+    One network needs no data but one batch, to see shapes. The neurons of several are brought to the first one's
+    channels by rotations (R16), computed in one pass over the data, or in three when they are aligned to their mean.
 
     Args:
         nets: A trained module, or a sequence of modules with the same operations and shapes.
@@ -41,8 +41,8 @@ def fit(
         preset: How to fit, and the defaults of sampling.
         law: The law of the neurons, instead of the preset's.
         head: Which layers are aligned but not drawn; `"auto"`: those that write the output.
-        reference: `"first"`: align to the first network; `"mean"`: to the mean of the aligned networks, aligned twice more
-            (the first network remains the one whose channels are the basis).
+        reference: `"first"`: align to the first network; `"mean"`: to the mean of the aligned networks, aligned twice
+            more (the first network remains the one whose channels are the basis).
         max_images: Images used to align several networks; all the loader yields by default.
         options: Other options of the preset to change.
 
@@ -50,7 +50,7 @@ def fit(
         The rainbow.
 
     Raises:
-        ArchitectureError: If a network cannot be traced, has another architecture than the first, or a head is not found.
+        ArchitectureError: If a network cannot be traced, differs in architecture from the first, or has no such head.
         UnsupportedOp: If an operation has no rule.
         DataError: If the loader is empty or does not fit the network.
         LawError: If a law cannot be fitted.

@@ -69,8 +69,8 @@ class Rainbow:
         return draw(self, loader, width=width, seed=seed, **options)
 
     def white(self) -> Rainbow:
-        """Return the white control: the same energies and alignment, covariances replaced by the identity (theory, 6)."""
-        laws = {name: White().fit(law.neurons(), law.blocks) for name, law in self.laws.items()}
+        """Return the white control: the same energies and alignment, covariances the identity (theory, 6)."""
+        laws: dict[str, FittedLaw] = {name: White().fit(law.neurons(), law.blocks) for name, law in self.laws.items()}
         return Rainbow(self.network, laws, self.preset.but(law=White()), self.networks, self.provenance)
 
     def save(self, path: str | PathLike[str], *, architecture: str | None = None, kwargs: Any = None) -> int:

@@ -70,7 +70,8 @@ class _Aligner:
     def __init__(
         self, networks: Sequence[Network], flatten: Flatten, rotations: list[dict[_Key, Tensor]] | None
     ) -> None:
-        self.flatten, self.previous = flatten, rotations
+        self.flatten: Flatten = flatten
+        self.previous = rotations
         self.readers = {_key(r): r for r in networks[0].readers if not r.frozen}
         self.sources: dict[fx.Node, list[Reader]] = {}
         for reader in self.readers.values():

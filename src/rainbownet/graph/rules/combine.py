@@ -1,5 +1,6 @@
 """Concatenating and splitting tensors."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,7 +59,7 @@ def split(p: "Propagation", node: fx.Node) -> "list[Labels]":
     parts = _split(p, node, dim)
     if ids is not None and not isinstance(sizes, fx.Node):
         bounds = np.cumsum([0, *(value.shape[dim] for value in p.values[node])])
-        pieces = [ids[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        pieces = [ids[a:b] for a, b in pairwise(bounds)]
 
         def resized(count: "Count") -> tuple[tuple, dict]:
             counts = [count(piece) for piece in pieces]
@@ -73,8 +74,11 @@ def _split(p: "Propagation", node: fx.Node, dim: int) -> "list[Labels]":
     source = node.all_input_nodes[0]
     values: list[Tensor] = list(p.values[node])
     bounds = np.cumsum([0, *(value.shape[dim] for value in values)])
+    ids = p.axis_label(source, dim)
     parts: list[Labels] = []
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+    for i, (a, b) in enumerate(pairwise(bounds)):
+        if ids is not None:
+            p.ties.tag(ids[a:b], (node.name, i))  # parts are used differently, so their neurons differ in law
         parts.append(
             tuple(
                 label if label.shape[dim] == 1 else np.take(label, np.arange(a, b), axis=dim)

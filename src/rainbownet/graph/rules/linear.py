@@ -25,7 +25,10 @@ def _others(labels: "Labels", axis: int) -> "Labels":
 
 @register(nn.Linear)
 def linear_module(p: "Propagation", node: fx.Node) -> "Labels":
-    """Read the last axis with the columns of the weight, write new channels with its rows."""
+    """Read the last axis with the columns of the weight, write new channels with its rows.
+
+    A map over positions, the same for every channel, is a spatial operator: it stays as trained (theory, 2).
+    """
     module, name = p.target(node), str(node.target)
     bias = f"{name}.bias" if getattr(module, "bias", None) is not None else None
     labels = _linear(p, node, node.all_input_nodes[0], f"{name}.weight", bias)
@@ -59,7 +62,10 @@ def _linear(
     ids = p.index(weight, out, None)
     if bias is not None:
         p.index(bias, 0, ids)
-    return (*_others(p.labels_of(source), -1), on_axis(ids, -1, ndim))
+    others = _others(p.labels_of(source), -1)
+    if others and p.parameters[weight].read.ids is None:  # type: ignore[union-attr]
+        p.ties.freeze(ids)
+    return (*others, on_axis(ids, -1, ndim))
 
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)

@@ -105,7 +105,7 @@ def getitem(p: "Propagation", node: fx.Node) -> Any:
     value = p.values[source]
     if not isinstance(value, Tensor):
         return p.labels[source][index]
-    parts = list(index) if isinstance(index, tuple) else [index]
+    parts: list[Any] = list(index) if isinstance(index, tuple) else [index]
     if any(isinstance(part, (fx.Node, list)) or isinstance(p.value(part), Tensor) for part in parts):
         raise p.unsupported(node, "indexing by tensors or lists is not known, only by slices and integers")
     if Ellipsis in parts:
@@ -145,6 +145,7 @@ def _follow_slices(p: "Propagation", node: fx.Node, source: fx.Node, parts: list
                         node, f"it takes every {part.step}th channel, which has no meaning at other widths"
                     )
                 changes[position] = ids
+                p.ties.tag(ids[part], (node.name, axis))
         axis += 1
     if not changes:
         return

@@ -1,6 +1,6 @@
 """The table of rules: for each supported operation, how channels pass through it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import fx, nn
@@ -62,7 +62,7 @@ def operation_name(target: Any) -> str:
     return name if module.split(".")[0] in {"torch", "_operator", "builtins", "math"} else f"{module}.{name}"
 
 
-def find_rule(node: fx.Node, modules: dict[str, nn.Module]) -> Rule | None:
+def find_rule(node: fx.Node, modules: Mapping[str, nn.Module]) -> Rule | None:
     """Return the rule of a node, or nothing where the table has none."""
     if node.op == "call_module":
         for cls in type(modules[str(node.target)]).__mro__:
