@@ -123,7 +123,7 @@ class Network:
         self._check_mixed()
 
     @property
-    def modules(self) -> dict[str, nn.Module]:
+    def modules(self) -> Mapping[str, nn.Module]:
         """The submodules, by name."""
         return self.propagation.modules
 
