@@ -58,8 +58,8 @@ class Counter:
         total = int((sizes * repeats[first]).sum())
         if total < 1:
             raise ArchitectureError(
-                f"width {factor[first][0]:g} leaves zero channels in a part of {len(ids)} channels that is padded, sliced "
-                "or concatenated on its own"
+                f"width {factor[first][0]:g} leaves zero channels in a part of {len(ids)} channels that is padded, "
+                "sliced or concatenated on its own"
             )
         return total
 

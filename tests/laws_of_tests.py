@@ -1,0 +1,46 @@
+"""A law whose draws are the trained neurons themselves, shuffled and repeated: the exact sampler of tests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from rainbownet.laws import Block, FittedLaw, Law
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCopies(FittedLaw):
+    blocks: tuple[Block, ...]
+    rows: Tensor
+
+    @property
+    def rank(self) -> int:
+        return len(self.rows)
+
+    def neurons(self) -> Tensor:
+        return self.rows
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"rows": self.rows}
+
+    @classmethod
+    def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> "FittedCopies":
+        return cls(blocks, tensors["rows"])
+
+    def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Tensor:
+        """Return every neuron equally often, in random order; `n` is a multiple of their number."""
+        assert n % len(self.rows) == 0, (n, len(self.rows))
+        return self.rows[torch.randperm(n, generator=generator) % len(self.rows)]
+
+
+@dataclass(frozen=True)
+class Copies(Law):
+    """The law of shuffled copies: a network sampled from it computes what the trained one does, in another basis."""
+
+    name: ClassVar[str] = "copies"
+    fitted: ClassVar[type[FittedLaw]] = FittedCopies
+
+    def fit(self, rows: Tensor, blocks: Sequence[Block], *, reference: int | None = None) -> FittedCopies:
+        return FittedCopies(tuple(blocks), rows if reference is None else rows[:reference])
