@@ -122,6 +122,12 @@ class LeastSquares(Alignment):
         shift = self.ridge * moment.right_energy / moment.right_dim
         if self.toward == "rotation" and shift > 0:
             cross = cross + shift * Procrustes()(moment)
+        if shift > 0:
+            regular = right.clone()
+            regular.diagonal().add_(shift)
+            factor, failed = torch.linalg.cholesky_ex(regular)
+            if not failed:
+                return torch.cholesky_solve(cross.mH, factor).mH
         values, vectors = torch.linalg.eigh(right)
         # Rounding can leave a semi-definite moment slightly negative.
         shifted = values.clamp(min=0.0) + shift
