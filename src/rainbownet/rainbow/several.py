@@ -77,6 +77,8 @@ class _Aligner:
         for reader in self.readers.values():
             self.sources.setdefault(reader.source, []).append(reader)
         self.count = len(networks)
+        parameters = networks[0].parameters
+        self.complex = {_key(r) for r in networks[0].readers if parameters[r.parameter].is_complex()}
         self.moments: dict[tuple[_Key, int, int], CrossMoment] = {}
 
     def needs(self, node: fx.Node) -> Sequence[fx.Node]:
@@ -87,7 +89,7 @@ class _Aligner:
 
     def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
         for reader in self.sources.get(node, ()):
-            rows = [channel_rows(value, reader, self.flatten) for value in values]
+            rows = [self._rows(value, reader) for value in values]
             hub = rows[0] if self.previous is None else self._mean(reader, rows)
             for k in range(self.count):
                 if k == 0 and self.previous is None:
@@ -102,12 +104,20 @@ class _Aligner:
             size = map_size(reader, self.flatten)
             for k in range(self.count):
                 if k == 0 and self.previous is None:
-                    result[k][key] = torch.eye(size, dtype=torch.float64).expand(reader.groups, -1, -1)
+                    dtype = torch.complex128 if key in self.complex else torch.float64
+                    result[k][key] = torch.eye(size, dtype=dtype).expand(reader.groups, -1, -1)
                     continue
                 moments = [self.moments[key, k, g] for g in range(reader.groups)]
                 maps = [Procrustes(scale=False)(m.all_reduce().check(f"layer {reader.layer!r}")) for m in moments]
                 result[k][key] = torch.stack(maps).cpu()
         return result
+
+    def _rows(self, value: Tensor, reader: Reader) -> Tensor:
+        """Return rows of channels; real readers are rotated by real maps, found from real and imaginary parts."""
+        rows = channel_rows(value, reader, self.flatten)
+        return (
+            torch.cat([rows.real, rows.imag], dim=1) if rows.is_complex() and _key(reader) not in self.complex else rows
+        )
 
     def _mean(self, reader: Reader, rows: list[Tensor]) -> Tensor:
         assert self.previous is not None
