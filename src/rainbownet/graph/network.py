@@ -143,6 +143,22 @@ class Network:
         owned = {name for population in self.populations for name in population.slots}
         return [name for name in self.parameters if name not in owned]
 
+    def neurons_read(self, reader: Reader) -> list[tuple[str, int]]:
+        """Return the population and the number of the neuron behind each channel a reader reads, positions apart."""
+        read = self.propagation.parameters[reader.parameter].read
+        if read is None or read.ids is None:
+            return []
+        owners = {
+            int(root): (population.name, k)
+            for population in self.populations
+            for k, root in enumerate(_roots(population, self._solved, self.propagation))
+        }
+        _, channels, _ = factor_repeats(self._solved.channel[read.ids])
+        first = {
+            int(channel): int(atom) for atom, channel in zip(read.ids, self._solved.channel[read.ids], strict=True)
+        }
+        return [owners[int(self._solved.neuron[first[int(channel)]])] for channel in channels]
+
     def is_statistic(self, name: str) -> bool:
         """Whether a buffer holds measured statistics of a norm."""
         known = self.propagation.parameters.get(name)

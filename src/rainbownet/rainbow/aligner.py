@@ -16,6 +16,7 @@ from rainbownet.graph import Network, Reader
 from rainbownet.graph.propagate import Norm
 from rainbownet.lockstep import Chunk
 from rainbownet.moments import ChannelMoment, CrossMoment
+from rainbownet.neurons import parameters_of
 from rainbownet.presets import Preset
 from rainbownet.rainbow.classifier import Features
 from rainbownet.readers import Flatten, channel_rows, map_size, read_through
@@ -108,7 +109,6 @@ class SampleAligner:
         drafts: Its drawn parameters, reading the reference's channels.
         preset: Which alignment, and what it acts on at a flatten.
         kept: Populations that keep their trained neurons.
-        folded: Norms that are folded: nothing waits for them, they are measured for the record.
         features: Collects what the classifier reads, or nothing.
     """
 
@@ -120,7 +120,6 @@ class SampleAligner:
         preset: Preset,
         *,
         kept: frozenset[str] = frozenset(),
-        folded: Sequence[Norm] = (),
         features: Features | None = None,
     ) -> None:
         self.reference, self.new, self.drafts, self.preset = reference, new, drafts, preset
@@ -143,6 +142,8 @@ class SampleAligner:
         for name, draft in drafts.items():
             if name not in self._waiting:
                 self._write(name, draft)
+        # Nothing waits for a folded norm: it is measured for the record.
+        folded = parameters_of(reference, fold=preset.norms == "folded").folded
         self._folded = {norm.node: norm for norm in folded}
         self._batch = {n.node: n for n in reference.norms if not self._tracks(reference, n)}
         self._measured = {

@@ -1,15 +1,18 @@
 """Retraining the classifier on sampled features: ridge in closed form, or logistic regression by L-BFGS."""
 
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from scipy.optimize import minimize
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.graph import Network, Reader
+from rainbownet.lockstep import Chunk, ImageChunks, first_inputs, walk
+from rainbownet.lockstep.plan import chunk_size, default_budget
 
 Classifier = Literal["aligned", "ridge", "logistic"]
 
@@ -48,6 +51,57 @@ def _classifier_of(network: Network) -> Reader:
         layers = [reader.layer for reader in found]
         raise ArchitectureError(f"classifier: the output must be that of one linear layer on vectors; found {layers}")
     return found[0]
+
+
+def retrain_classifier(
+    module: nn.Module, loader: Iterable[Any], kind: Classifier = "ridge", *, max_images: int | None = None
+) -> nn.Module:
+    """Return a copy of a network whose last linear layer is fitted anew, the others as they are.
+
+    Args:
+        module: A network that ends in a linear layer.
+        loader: Yields (inputs, targets).
+        kind: `"ridge"`: regression on ±1 indicators, in closed form; `"logistic"`: by L-BFGS.
+        max_images: Images to use; all the loader yields by default.
+
+    Returns:
+        The new network, in evaluation mode.
+
+    Raises:
+        ArchitectureError: If the output is not that of one linear layer.
+        DataError: If the loader gives no targets.
+    """
+    network = Network(module, first_inputs(loader))
+    features = Features(network)
+    budget = default_budget(network.example)
+    chunks = ImageChunks(
+        loader,
+        size=chunk_size([network], budget),
+        limit=max_images,
+        exact=max_images is not None,
+        every=0,
+        like=network.example,
+    )
+    walk([network], chunks, _Collector(network, features), budget=budget)
+    retrain(network, features, chunks.targets, kind)
+    return network.root
+
+
+class _Collector:
+    """A visitor that collects features and does nothing else."""
+
+    def __init__(self, network: Network, features: Features) -> None:
+        self.source, self.features = features.source_in(network), features
+
+    def needs(self, node: fx.Node) -> Sequence[fx.Node]:
+        return ()
+
+    def ready(self, node: fx.Node) -> None:
+        raise AssertionError("nothing waits in this walk")
+
+    def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
+        if node is self.source:
+            self.features.add(values[0])
 
 
 def retrain(network: Network, features: Features, targets: list[Tensor | None], kind: Classifier) -> None:

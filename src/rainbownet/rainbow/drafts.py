@@ -1,7 +1,7 @@
 """Drafts: drawn parameters that still read the reference's channels, before the walk rotates them."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,8 +12,6 @@ from rainbownet.graph import Network
 from rainbownet.laws import Block, FittedLaw
 from rainbownet.neurons import gather, parameters_of, scatter
 from rainbownet.presets import Preset
-
-Rows = dict[str, tuple[Tensor, Tensor]]
 
 
 def kept_populations(network: Network, layers: Sequence[str] | None) -> frozenset[str]:
@@ -40,13 +38,13 @@ def kept_populations(network: Network, layers: Sequence[str] | None) -> frozense
     return frozenset(p.name for p in drawable if p.name not in chosen)
 
 
-def draw_drafts(
-    laws: dict[str, FittedLaw], reference: Network, new: Network, kept: frozenset[str], preset: Preset, seed: int
-) -> tuple[dict[str, Tensor], Rows]:
-    """Draw every population of a new network.
+def draw_rows(
+    laws: Mapping[str, FittedLaw], reference: Network, new: Network, kept: frozenset[str], preset: Preset, seed: int
+) -> dict[str, Tensor]:
+    """Draw the neurons of every population of a new network.
 
     Args:
-        laws: Fitted laws by population.
+        laws: Fitted laws by population of the reference.
         reference: The reference network.
         new: The resized network.
         kept: Populations that keep their trained neurons.
@@ -54,33 +52,51 @@ def draw_drafts(
         seed: Seed of all draws; each population has a stream of its own.
 
     Returns:
+        Rows by the name of the population in the reference.
+    """
+    mine = {population.key: population for population in reference.populations}
+    rows = {}
+    for population in new.populations:
+        old = mine[population.key]
+        if old.name in laws and old.name not in kept:
+            rows[old.name] = _draw(laws[old.name], len(population), preset, seed, old.name, old.writers)
+    return rows
+
+
+def draft(
+    rows: Mapping[str, Tensor],
+    blocks: Mapping[str, Sequence[Block]],
+    reference: Network,
+    new: Network,
+    preset: Preset,
+) -> dict[str, Tensor]:
+    """Turn rows into parameters that read the reference's channels.
+
+    Args:
+        rows: The neurons of each population that does not keep the trained ones.
+        blocks: What their columns are.
+        reference: The reference network.
+        new: The resized network.
+        preset: Says whether norms are folded; with `draw="identity"` the statistics of norms are kept too.
+
+    Returns:
         For every parameter and buffer of the new network a tensor of its shape, but for the axis that reads, which has
-        the reference's size; and the drawn and trained rows of each population.
+        the reference's size.
     """
     parameters = parameters_of(reference, fold=preset.norms == "folded")
     drafts = _empty(reference, new, parameters.values)
     for name, value in parameters.fixed.items():
         drafts[name].fill_(value)
     mine = {population.key: population for population in reference.populations}
-    rows: Rows = {}
     for population in new.populations:
         old = mine[population.key]
-        names = list(old.slots) if old.frozen else parameters.drawn(reference, old)
-        if not names:
-            continue
-        if old.frozen or old.name in kept:
-            everything = [name for name in old.slots if name not in parameters.fixed]
-            scatter(population, *gather(old, parameters.values, everything), drafts)
-            continue
-        law = laws[old.name]
-        drawn = _draw(law, len(population), preset, seed, old.name, old.writers)
-        scatter(population, drawn, law.blocks, drafts)
-        rows[old.name] = (drawn, law.neurons())
-        if preset.draw == "identity":
-            statistics = [name for name in old.slots if reference.is_statistic(name) and name not in parameters.fixed]
-            if statistics:
-                scatter(population, *gather(old, parameters.values, statistics), drafts)
-    return drafts, rows
+        own = [name for name in old.slots if name not in parameters.fixed]
+        if old.name in rows:
+            scatter(population, rows[old.name], blocks[old.name], drafts)
+            own = [name for name in own if reference.is_statistic(name) and preset.draw == "identity"]
+        if own:
+            scatter(population, *gather(old, parameters.values, own), drafts)
+    return drafts
 
 
 def _empty(reference: Network, new: Network, values: dict[str, Tensor]) -> dict[str, Tensor]:

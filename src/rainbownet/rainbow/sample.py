@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from rainbownet.errors import RainbowError
+from rainbownet.graph import Network
 from rainbownet.graph.network import Width
 from rainbownet.laws import CopyScore, copy_score
 from rainbownet.lockstep import ImageChunks, WalkReport, first_inputs, walk
 from rainbownet.lockstep.plan import chunk_size, default_budget, default_images
-from rainbownet.neurons import parameters_of
 from rainbownet.presets import Preset
 from rainbownet.rainbow.aligner import SampleAligner
 from rainbownet.rainbow.classifier import Classifier, Features, retrain
-from rainbownet.rainbow.drafts import draw_drafts, kept_populations
+from rainbownet.rainbow.drafts import draft, draw_rows, kept_populations
 
 if TYPE_CHECKING:
     from rainbownet.rainbow.model import Rainbow
@@ -107,21 +107,57 @@ def draw(
     reference = rainbow.network.like(example)
     kept = kept_populations(reference, layers)
     new = reference.resized(width, keep=kept)
-    drafts, rows = draw_drafts(rainbow.laws, reference, new, kept, preset, seed)
-    folded = parameters_of(reference, fold=preset.norms == "folded").folded
+    rows = draw_rows(rainbow.laws, reference, new, kept, preset, seed)
+    blocks = {name: law.blocks for name, law in rainbow.laws.items()}
     features = Features(new) if classifier != "aligned" else None
-    aligner = SampleAligner(reference, new, drafts, preset, kept=kept, folded=folded, features=features)
+    aligner = SampleAligner(
+        reference, new, draft(rows, blocks, reference, new, preset), preset, kept=kept, features=features
+    )
+    report, chunks = assemble(
+        reference, new, aligner, loader, max_images=max_images, holdout=holdout, budget=budget, progress=progress
+    )
+    if features is not None:
+        retrain(new, features, chunks.targets, classifier)
+    pairs = {name: (drawn, rainbow.laws[name].neurons()) for name, drawn in rows.items()}
+    return Sample(new.root, aligner.table(), report, chunks.images, seed, preset, pairs)
+
+
+def assemble(
+    reference: Network,
+    new: Network,
+    aligner: SampleAligner,
+    loader: Iterable[Any],
+    *,
+    max_images: int | None = None,
+    holdout: float = 0.1,
+    budget: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[WalkReport, ImageChunks]:
+    """Walk the reference and a new network together, so that the drafts of the new one are rotated into place.
+
+    Args:
+        reference: The reference network.
+        new: The new network, written in place.
+        aligner: Holds its drafts.
+        loader: Yields inputs or (inputs, targets).
+        max_images: Images to read, as in `draw`.
+        holdout: Share of the images that is held out.
+        budget: Bytes of activations held in memory.
+        progress: Called with the stages done and their number.
+
+    Returns:
+        What the walk cost, and the images it read.
+    """
+    budget = default_budget(new.example) if budget is None else budget
     chunks = ImageChunks(
         loader,
-        size=chunk_size([reference, new], budget := default_budget(example) if budget is None else budget),
+        size=chunk_size([reference, new], budget),
         limit=max(default_images(reference), default_images(new)) if max_images is None else max_images,
         exact=max_images is not None,
         every=round(1 / holdout) if holdout else 0,
-        like=example,
+        like=new.example,
     )
     with aligner.batch_statistics():
         report = walk([reference, new], chunks, aligner, budget=budget, progress=progress)
     aligner.measure_folded_norms()
-    if features is not None:
-        retrain(new, features, chunks.targets, classifier)
-    return Sample(new.root, aligner.table(), report, chunks.images, seed, preset, rows)
+    return report, chunks
