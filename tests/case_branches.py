@@ -43,9 +43,7 @@ class ResNet(nn.Module):
         projection = nn.Sequential(_convolution(width, 2 * width, 1, 2), nn.BatchNorm2d(2 * width))
         shortcut = projection if option == "B" else PadShortcut(width // 2)
         self.layer1 = Block(width, width, 1, nn.Sequential())
-        self.layer2 = nn.Sequential(
-            Block(width, 2 * width, 2, shortcut), Block(2 * width, 2 * width, 1, nn.Identity())
-        )
+        self.layer2 = nn.Sequential(Block(width, 2 * width, 2, shortcut), Block(2 * width, 2 * width, 1, nn.Identity()))
         self.fc = nn.Linear(2 * width, 5)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -186,7 +184,9 @@ def normed(kind: str) -> nn.Module:
 
 
 def rms() -> nn.Module:
-    return nn.Sequential(nn.Linear(12, 16), nn.RMSNorm(16), nn.ReLU(), nn.Linear(16, 8), nn.LayerNorm(8), nn.Linear(8, 5))
+    return nn.Sequential(
+        nn.Linear(12, 16), nn.RMSNorm(16), nn.ReLU(), nn.Linear(16, 8), nn.LayerNorm(8), nn.Linear(8, 5)
+    )
 
 
 class UNet(nn.Module):

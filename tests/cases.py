@@ -3,10 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import case_branches as branches
-import case_chains as chains
 import torch
 from torch import Tensor, nn
+
+import case_branches as branches
+import case_chains as chains
+
+TOLERANCE = 1e-5
+"""What float32 rounding may do to logits, relative to the largest."""
+
+
+def distance(net: nn.Module, other: nn.Module, images: Tensor) -> float:
+    """Return the largest difference of two networks' outputs, relative to the largest output."""
+    with torch.no_grad():
+        y, z = net(images), other(images)
+    assert y.shape == z.shape, (y.shape, z.shape)
+    return ((y - z).abs().max() / y.abs().max()).item()
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from cases import CASES, Case
 from hypothesis import settings
+
+from cases import CASES, Case
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("suite")

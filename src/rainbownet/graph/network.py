@@ -15,7 +15,7 @@ from rainbownet.graph.resize import Counter, copied_module, resized_module
 from rainbownet.graph.ties import factor_repeats
 from rainbownet.graph.trace import private_copy, symbolic_trace
 
-Width = float | Mapping[str, float]
+Width = int | float | Mapping[str, int | float]
 """A factor on the number of neurons, or one per module prefix."""
 
 
@@ -245,7 +245,7 @@ class Network:
                 )
         return factors
 
-    def _factor_of(self, population: Population, width: Mapping[str, float], used: set[str]) -> float:
+    def _factor_of(self, population: Population, width: Mapping[str, int | float], used: set[str]) -> float:
         if population.frozen:
             return 1.0
         for name in (population.name, *population.writers):

@@ -14,6 +14,7 @@ from rainbownet.laws import Block, FittedLaw, Law
 class FittedCopies(FittedLaw):
     blocks: tuple[Block, ...]
     rows: Tensor
+    scale: float
 
     @property
     def rank(self) -> int:
@@ -27,20 +28,22 @@ class FittedCopies(FittedLaw):
 
     @classmethod
     def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> "FittedCopies":
-        return cls(blocks, tensors["rows"])
+        assert isinstance(law, Copies)
+        return cls(blocks, tensors["rows"], law.scale)
 
     def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Tensor:
         """Return every neuron equally often, in random order; `n` is a multiple of their number."""
         assert n % len(self.rows) == 0, (n, len(self.rows))
-        return self.rows[torch.randperm(n, generator=generator) % len(self.rows)]
+        return self.scale * self.rows[torch.randperm(n, generator=generator) % len(self.rows)]
 
 
 @dataclass(frozen=True)
 class Copies(Law):
     """The law of shuffled copies: a network sampled from it computes what the trained one does, in another basis."""
 
+    scale: float = 1.0
     name: ClassVar[str] = "copies"
     fitted: ClassVar[type[FittedLaw]] = FittedCopies
 
     def fit(self, rows: Tensor, blocks: Sequence[Block], *, reference: int | None = None) -> FittedCopies:
-        return FittedCopies(tuple(blocks), rows if reference is None else rows[:reference])
+        return FittedCopies(tuple(blocks), rows if reference is None else rows[:reference], self.scale)
