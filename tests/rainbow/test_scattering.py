@@ -1,4 +1,4 @@
-"""Scattering networks through the rainbow: identity draws, widths, exact complex statistics, several networks, files."""
+"""Scattering networks through the rainbow: identity draws, widths, complex statistics, several networks, files."""
 
 import copy
 from functools import cache
@@ -122,7 +122,7 @@ def renamed(net: nn.Module, seed: int) -> nn.Module:
         weight, reader = modules[f"block{j}.linear"].weight, modules[f"block{j + 1}.linear"].weight
         order = torch.randperm(len(weight), generator=generator)
         sources = torch.tensor(modules[f"block{j + 1}.wavelets"].channel_sources(len(weight)))
-        # Channels of a neuron stand in one order in every network: the k-th one of a neuron goes to the k-th of another.
+        # Channels of a neuron stand in one order in every network: the k-th one goes to the k-th of another neuron.
         places = [torch.nonzero(sources == neuron).flatten() for neuron in range(len(weight))]
         channels = torch.empty(len(sources), dtype=torch.int64)
         for to, origin in enumerate(order.tolist()):
