@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -89,6 +90,12 @@ class Images:
         batch = inputs.to(torch.float32) if inputs.dtype == torch.uint8 else inputs
         if scale == 1.0 and not any(self.mean) and all(value == 1.0 for value in self.std):
             return batch
-        mean = torch.tensor(self.mean, dtype=batch.dtype, device=batch.device)[:, None, None]
-        std = torch.tensor(self.std, dtype=batch.dtype, device=batch.device)[:, None, None]
+        mean = _constant(self.mean, batch.dtype, batch.device)
+        std = _constant(self.std, batch.dtype, batch.device)
         return (batch - scale * mean) / (scale * std)
+
+
+@lru_cache(maxsize=64)
+def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Float[Tensor, "c 1 1"]:
+    """Return one number per channel as a tensor; kept, because a copy to a GPU would wait for all that runs on it."""
+    return torch.tensor(values, dtype=dtype, device=device)[:, None, None]
