@@ -98,4 +98,5 @@ class Images:
 @lru_cache(maxsize=64)
 def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Float[Tensor, "c 1 1"]:
     """Return one number per channel as a tensor; kept, because a copy to a GPU would wait for all that runs on it."""
-    return torch.tensor(values, dtype=dtype, device=device)[:, None, None]
+    with torch.inference_mode(mode=False):
+        return torch.tensor(values, dtype=dtype, device=device)[:, None, None]
