@@ -110,6 +110,7 @@ class SampleAligner:
         preset: Which alignment, and what it acts on at a flatten.
         kept: Populations that keep their trained neurons.
         features: Collects what the classifier reads, or nothing.
+        align: Whether drafts read the reference's channels; else they are written as they are and norms are measured.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class SampleAligner:
         *,
         kept: frozenset[str] = frozenset(),
         features: Features | None = None,
+        align: bool = True,
     ) -> None:
         self.reference, self.new, self.drafts, self.preset = reference, new, drafts, preset
         self.features = features
@@ -130,7 +132,7 @@ class SampleAligner:
         self.pairs: dict[tuple, Pair] = {}
         self._waiting: dict[str, Pair] = {}
         for reader in reference.readers:
-            if reader.frozen or reader.source not in changed:
+            if not align or reader.frozen or reader.source not in changed:
                 continue
             key = (reader.source, reader.dim, reader.groups)
             if key not in self.pairs:

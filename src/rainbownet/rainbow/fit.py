@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph import Network
-from rainbownet.laws import Law
+from rainbownet.laws import Block, Law
 from rainbownet.lockstep import first_inputs
 from rainbownet.neurons import parameters_of
 from rainbownet.presets import BEST, Preset
@@ -80,28 +81,62 @@ def fit(
     for i, network in enumerate(networks):
         networks[0].check_same(network, f"network {i}")
         _check_finite(network, f"network {i}")
-    values = [parameters_of(network, fold=chosen.norms == "folded").values for network in networks]
+    neurons = aligned_neurons(networks, loader, chosen, mean=reference == "mean", max_images=max_images)
+    return _with_laws(networks[0], neurons, chosen, example)
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """The neurons of a network in the channels of a reference.
+
+    Attributes:
+        rows: By population, rows and the blocks their columns are made of.
+        kept: The parameters that are not drawn, by name.
+    """
+
+    rows: dict[str, tuple[Tensor, Sequence[Block]]]
+    kept: dict[str, Tensor]
+
+
+def aligned_neurons(
+    networks: Sequence[Network],
+    loader: Iterable[Any],
+    preset: Preset,
+    *,
+    mean: bool = False,
+    max_images: int | None = None,
+) -> list[Neurons]:
+    """Return the neurons of several networks in the channels of the first (R16).
+
+    Args:
+        networks: Networks of the same shapes.
+        loader: The images to align on; not read for a single network.
+        preset: Says whether norms are folded and what maps act on at a flatten.
+        mean: Whether to align to the mean of the aligned networks.
+        max_images: Images to use.
+    """
+    values = [parameters_of(network, fold=preset.norms == "folded").values for network in networks]
     if len(networks) > 1:
-        maps = maps_from_reference(networks, loader, chosen.flatten, mean=reference == "mean", max_images=max_images)
-        values = [_moved(network, v, m, chosen) for network, v, m in zip(networks, values, maps, strict=True)]
-    return _with_laws(networks[0], values, chosen, example)
+        maps = maps_from_reference(networks, loader, preset.flatten, mean=mean, max_images=max_images)
+        values = [_moved(network, v, m, preset) for network, v, m in zip(networks, values, maps, strict=True)]
+    kept = kept_parameters(networks[0])
+    return [Neurons(rows_of(networks[0], v, preset), {name: v[name] for name in kept}) for v in values]
 
 
-def _with_laws(network: Network, values: list[dict[str, Tensor]], preset: Preset, example: Tensor) -> Rainbow:
-    tables = [rows_of(network, v, preset) for v in values]
+def _with_laws(network: Network, neurons: Sequence[Neurons], preset: Preset, example: Tensor) -> Rainbow:
     laws = {}
-    for name, (first, blocks) in tables[0].items():
-        rows = torch.cat([table[name][0] for table in tables])
+    for name, (first, blocks) in neurons[0].rows.items():
+        rows = torch.cat([own.rows[name][0] for own in neurons])
         if not rows.any():
             warnings.warn(f"population {name!r}: every one of its {len(rows)} neurons is zero", stacklevel=3)
         laws[name] = preset.law.fit(rows, blocks, reference=len(first))
-    kept = {n: _mean(n, [v[n] for v in values], network) for n in kept_parameters(network)}
+    kept = {name: _mean(name, [own.kept[name] for own in neurons], network) for name in neurons[0].kept}
     realise(network, laws, preset, kept)
     provenance = {
         "input": {"shape": list(example.shape[1:]), "dtype": str(example.dtype)},
         "fingerprint": hashlib.sha256(example.cpu().contiguous().numpy().tobytes()).hexdigest()[:16],
     }
-    return Rainbow(network, laws, preset, len(values), provenance)
+    return Rainbow(network, laws, preset, len(neurons), provenance)
 
 
 def _mean(name: str, values: list[Tensor], network: Network) -> Tensor:

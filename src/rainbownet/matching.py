@@ -1,0 +1,127 @@
+"""Matching neurons by permutation: the same function, its neurons in the order of another network's."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor, fx
+
+from rainbownet.errors import ArchitectureError
+from rainbownet.graph import Network, Reader
+from rainbownet.lockstep import Chunk, ImageChunks, walk
+from rainbownet.lockstep.plan import chunk_size, default_budget
+from rainbownet.moments import CrossMoment
+from rainbownet.readers import channel_rows
+
+
+def permuted(first: Network, second: Network, loader: Iterable[Any], max_images: int | None = None) -> Network:
+    """Return a network with the neurons of each population permuted to match those of another: the same function.
+
+    Neurons are matched by linear assignment on the sum of the cross moments of all activations they appear in.
+
+    Args:
+        first: The network to match.
+        second: The network to permute, of the same shapes.
+        loader: The images.
+        max_images: How many of them.
+
+    Returns:
+        A permuted copy of the second network.
+
+    Raises:
+        ArchitectureError: If a layer reads several channels of one neuron.
+    """
+    matcher = _Matcher(first)
+    budget = default_budget(first.example)
+    chunks = ImageChunks(
+        loader,
+        size=chunk_size([first, second], budget),
+        limit=max_images,
+        exact=max_images is not None,
+        every=0,
+        like=first.example,
+    )
+    walk([first, second], chunks, matcher, budget=budget)
+    orders = matcher.orders()
+    result = second.like(second.example)
+    values, targets = second.parameters, result.parameters
+    with torch.no_grad():
+        for population in second.populations:
+            if population.name in orders:
+                order = orders[population.name]
+                for name, slots in population.slots.items():
+                    axis = population.axes[name]
+                    source = torch.from_numpy(slots[order]).flatten().to(values[name].device)
+                    goal = torch.from_numpy(slots).flatten().to(values[name].device)
+                    picked = values[name].movedim(axis, 0)[source]
+                    targets[name].movedim(axis, 0)[goal] = picked
+        for reader in second.readers:
+            if not reader.frozen:
+                _permute_reading(result, reader, orders)
+    return result
+
+
+def _permute_reading(network: Network, reader: Reader, orders: dict[str, np.ndarray]) -> None:
+    owners = network.neurons_read(reader)
+    place = {owner: i for i, owner in enumerate(owners)}
+    if len(place) < len(owners):
+        raise ArchitectureError(f"layer {reader.layer!r} reads several channels of a neuron; matching knows one")
+    moved = [place[name, int(orders[name][k])] if name in orders else place[name, k] for name, k in owners]
+    weight = network.parameters[reader.parameter]
+    index = torch.tensor(moved, device=weight.device)
+    axis = reader.axis
+    if reader.groups > 1:
+        size = reader.channels // reader.groups
+        rows = weight.chunk(reader.groups, dim=0)
+        parts = [row.index_select(axis, index[g * size : (g + 1) * size] - g * size) for g, row in enumerate(rows)]
+        weight.copy_(torch.cat(parts))
+        return
+    split = weight.movedim(axis, -1)
+    shape = split.shape
+    split = split.reshape(*shape[:-1], reader.outer, reader.channels, reader.inner).index_select(-2, index)
+    weight.copy_(split.reshape(shape).movedim(-1, axis))
+
+
+class _Matcher:
+    """Sums, for each population, the cross moments of every activation its neurons appear in."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.moments: dict[tuple[fx.Node, int], CrossMoment] = {}
+        self.readers = {(r.source, r.dim): r for r in network.readers if not r.frozen}
+
+    def needs(self, node: fx.Node) -> Sequence[fx.Node]:
+        return ()
+
+    def ready(self, node: fx.Node) -> None:
+        raise AssertionError("nothing waits in this walk")
+
+    def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
+        for key, reader in self.readers.items():
+            if reader.source is not node:
+                continue
+            left, right = (channel_rows(value, reader).transpose(0, 1).flatten(1) for value in values)
+            if key not in self.moments:
+                dtype = torch.complex128 if left.is_complex() else torch.float64
+                size = left.shape[1]
+                self.moments[key] = CrossMoment(size, size, right_self=False, dtype=dtype, device=left.device)
+            self.moments[key].update(left, right)
+
+    def orders(self) -> dict[str, np.ndarray]:
+        """Return, for each population, which neuron of the second network takes the place of each of the first."""
+        gains: dict[str, Tensor] = {}
+        sizes = {p.name: len(p) for p in self.network.populations if not p.frozen}
+        for key, reader in self.readers.items():
+            cross = self.moments[key].all_reduce().check(f"layer {reader.layer!r}").cross.real.cpu()
+            owners = self.network.neurons_read(reader)
+            for name, n in sizes.items():
+                mine = [(i, k) for i, (owner, k) in enumerate(owners) if owner == name]
+                if not mine:
+                    continue
+                at, number = (torch.tensor(part) for part in zip(*mine, strict=True))
+                block = torch.zeros(n, n, dtype=torch.float64)
+                block[number[:, None], number[None]] = cross[at[:, None], at[None]]
+                gains[name] = gains.get(name, torch.zeros(n, n, dtype=torch.float64)) + block
+        return {name: linear_sum_assignment(gain.numpy(), maximize=True)[1] for name, gain in gains.items()}

@@ -1,0 +1,89 @@
+import pandas as pd
+import pytest
+import torch
+
+from rainbownet import data, nets, training
+from rainbownet.errors import ArchitectureError, DataError
+from rainbownet.graph import Network
+from rainbownet.matching import permuted
+from rainbownet.path import KINDS, barriers, path
+
+pytest.importorskip("sklearn", reason="the digits come with the extra [train]")
+
+
+@pytest.fixture(scope="module")
+def pair():
+    digits, test = data.load("digits", split="train"), data.load("digits", split="test")
+    made = [
+        training.train(nets.build("digits_cnn", seed=s), digits, recipe="digits", seed=s, progress=False).network
+        for s in (0, 1)
+    ]
+    return made, list(data.loader(digits, batch_size=256))[:2], list(data.loader(test, batch_size=256))
+
+
+@pytest.fixture(scope="module")
+def table(pair):
+    (a, b), loader, test = pair
+    return path(a, b, loader, test=test, points=3)
+
+
+def test_paths_end_at_the_two_networks(pair, table):
+    (a, b), _, test = pair
+    ends = [training.evaluate(net, test).accuracy for net in (a, b)]
+    for kind in ("unaligned", "permutation"):
+        line = table[table["kind"] == kind]["accuracy"]
+        assert line.iloc[0] == pytest.approx(ends[0])
+        assert line.iloc[-1] == pytest.approx(ends[1])
+
+
+def test_every_kind_of_path_has_its_points(table):
+    assert list(table.groupby("kind", sort=False).size().items()) == [(kind, 3) for kind in KINDS]
+
+
+def test_the_sampled_path_has_a_lower_barrier_than_the_unaligned_one(table):
+    error = barriers(table).set_index("kind")["error"]
+    assert error["sampled"] < error["unaligned"]
+
+
+def test_permuting_neurons_does_not_change_the_function(pair):
+    (a, b), loader, test = pair
+    example = loader[0][0]
+    moved = permuted(Network(a, example), Network(b, example), loader)
+    x = test[0][0]
+    expected = b.eval()(x)
+    assert torch.allclose(moved.root(x), expected, atol=1e-5 * expected.abs().max().item())
+
+
+def test_a_shuffled_copy_is_matched_back_exactly():
+    generator = torch.Generator().manual_seed(0)
+    a = torch.nn.Sequential(torch.nn.Linear(6, 9), torch.nn.ReLU(), torch.nn.Linear(9, 3))
+    order = torch.randperm(9, generator=generator)
+    b = torch.nn.Sequential(torch.nn.Linear(6, 9), torch.nn.ReLU(), torch.nn.Linear(9, 3))
+    b[0].load_state_dict({"weight": a[0].weight[order], "bias": a[0].bias[order]})
+    b[2].load_state_dict({"weight": a[2].weight[:, order], "bias": a[2].bias})
+    x = torch.randn(200, 6, generator=generator)
+    moved = permuted(Network(a, x), Network(b, x), [x]).root
+    assert all(torch.equal(p, q) for p, q in zip(moved.parameters(), a.parameters(), strict=True))
+
+
+def test_networks_of_other_shapes_are_refused():
+    a, b = (torch.nn.Sequential(torch.nn.Linear(4, n), torch.nn.ReLU(), torch.nn.Linear(n, 2)) for n in (5, 6))
+    with pytest.raises(ArchitectureError, match=r"network b: parameter '0\.weight'"):
+        path(a, b, [torch.randn(8, 4)])
+
+
+def test_a_path_without_targets_is_refused():
+    net = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
+    with pytest.raises(DataError, match="targets"):
+        path(net, net, [torch.randn(8, 4)], kinds=["unaligned"])
+
+
+def test_unknown_kinds_are_named():
+    net = torch.nn.Linear(4, 2)
+    with pytest.raises(DataError, match="straight"):
+        path(net, net, [torch.randn(8, 4)], kinds=["straight"])
+
+
+def test_a_straight_line_has_no_barrier():
+    line = pd.DataFrame({"kind": "x", "t": [0.0, 0.5, 1.0], "loss": [0.0, 1.0, 2.0], "accuracy": [1.0, 0.9, 0.8]})
+    assert barriers(line)[["loss", "error"]].to_numpy().max() < 1e-12
