@@ -1,0 +1,335 @@
+"""Learned scattering networks on CIFAR-10: trained, sampled by the published method and by ours, classifiers retrained.
+
+    python benchmarks/cifar_scattering.py [--device cuda] [--net cifar_scattering] [--skip] [--widths 0.25 0.5 1 2 4]
+        [--epochs 16] [--batch-size 256] [--data-file cifar10.safetensors] [--budget-minutes 9] [--out result.json]
+
+Every width is trained (one-cycle, flips and crops), then its rainbows are drawn at ×1, ×2 and ×4 (×1 alone for the
+widest): all 1×1 matrices but the last, which belongs to the classifier as in the paper. Each method stands beside its
+white control. The classifier is the aligned one, or retrained on the sampled features: its linear map by ridge or
+logistic regression (all training images, not augmented), or, as published, its whole block with the linear map by
+gradient descent (`block`, augmented images).
+
+The result is written after every step and trained networks are kept under `--runs`: the same command goes on where it
+was stopped. `--data-file` is what `tutorial.py --export` writes, for machines without `datasets`.
+"""
+
+import argparse
+import copy
+import json
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+import rainbownet as rn
+from common import RESULTS, data_folder, show, skip, write_json
+from rainbownet.data import Images, load, loader
+from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD
+from rainbownet.errors import RainbowWarning
+from rainbownet.lockstep.plan import default_budget, default_images
+from rainbownet.nets import build
+from rainbownet.rainbow.classifier import logistic_regression, ridge_classifier
+from rainbownet.training import Recipe, evaluate, train
+
+PUBLISHED = {
+    0.25: {"trained": 89.7, "rainbow": 67.2, "rainbow, block retrained": 77.1},
+    0.5: {"trained": 91.1, "rainbow": 76.3, "rainbow, block retrained": 81.7},
+    1.0: {"trained": 91.6, "rainbow": 81.4, "rainbow, block retrained": 85.5},
+    2.0: {"trained": 91.9, "rainbow": 84.0, "rainbow, block retrained": 87.6},
+    4.0: {"trained": 91.9, "rainbow": 84.7, "rainbow, block retrained": 88.7},
+}
+"""Published figures (Guth et al., JMLR 2024): cifar_scattering with skip, 150 epochs, sampled at the trained width."""
+
+METHODS: dict[str, tuple[rn.Preset, bool]] = {
+    "published method": (rn.PAPER, False),
+    "published method, white": (rn.PAPER, True),
+    "ours, gaussian": (rn.BEST.but(draw="gaussian"), False),
+    "ours, gaussian, white": (rn.BEST.but(draw="gaussian"), True),
+    "ours, antithetic": (rn.BEST, False),
+}
+"""Ours: means in the law and least squares. White: same energy and alignment, covariances replaced by the identity."""
+
+
+def read_data(options: argparse.Namespace) -> tuple[Images, Images]:
+    """Return training and test images on the device."""
+    if options.data_file is not None:
+        tensors = load_file(options.data_file)
+        classes = tuple(map(str, range(10)))
+        parts = [
+            Images(tensors[f"{s}_inputs"], tensors[f"{s}_targets"], classes, "cifar10", IMAGENET_MEAN, IMAGENET_STD)
+            for s in ("train", "test")
+        ]
+    else:
+        folder = data_folder("cifar10")
+        if folder is None:
+            skip("no cifar10 under RAINBOWNET_DATA or ../shared/data, and no --data-file")
+        parts = [load(str(folder), split=split) for split in ("train", "test")]
+    if options.limit:
+        parts = [part.subset(range(min(options.limit, len(part)))) for part in parts]
+    return parts[0].to(options.device), parts[1].to(options.device)
+
+
+def recipe_of(options: argparse.Namespace, epochs: int, lr: float) -> Recipe:
+    """Return one cycle, with bfloat16 products on a GPU."""
+    return Recipe(
+        epochs=epochs,
+        lr=lr * options.batch_size / 128,
+        schedule="onecycle",
+        weight_decay=1e-4,
+        batch_size=options.batch_size,
+        augment="cifar",
+        precision="bf16" if torch.device(options.device).type == "cuda" else "float32",
+    )
+
+
+@contextmanager
+def fast_products() -> Iterator[None]:
+    """Let products that remain in float32 use TensorFloat32, while networks are trained."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def percent(net: nn.Module, images: Images) -> float:
+    return round(100 * evaluate(net, images).accuracy, 2)
+
+
+def trained(options: argparse.Namespace, width: float, data: tuple[Images, Images]) -> tuple[nn.Module, dict[str, Any]]:
+    """Train a width, or read it back."""
+    net = build(options.net, width=width, seed=options.seed, **({"skip": True} if options.skip else {}))
+    name = f"{options.net}{'-skip' if options.skip else ''}-{width:g}-{options.epochs}"
+    began = time.perf_counter()
+    with fast_products():
+        history = train(
+            net,
+            data[0],
+            recipe=recipe_of(options, options.epochs, options.lr),
+            out=options.runs / name,
+            seed=options.seed,
+            device=options.device,
+        )
+    seconds = sum(row["seconds"] for row in history.rows)
+    net.to(options.device)
+    return net, {
+        "trained": percent(net, data[1]),
+        "epochs": options.epochs,
+        "minutes": round(seconds / 60, 2),
+        "trained now": time.perf_counter() - began > seconds / 2,
+    }
+
+
+def last_block(net: nn.Module) -> int:
+    return sum(name.startswith("block") for name, _ in net.named_children())
+
+
+def images_to_align(rainbow: rn.Rainbow, factor: float, most: int) -> int:
+    """Return as many images as the widths ask for and the memory for activations holds."""
+    network = rainbow.network
+    shapes = [shape for shape in network.propagation.shapes.values() if isinstance(shape, tuple)]
+    numbers = max(torch.Size(shape).numel() for shape in shapes) / len(network.example)
+    size = 8 if any(value.is_complex() for value in network.parameters.values()) else 4
+    held = int(default_budget(network.example) / (size * numbers * (1 + factor)))
+    return min(most, max(256, min(held, round(factor * default_images(network)))))
+
+
+@torch.no_grad()
+def features(net: nn.Module, images: Images) -> tuple[Tensor, Tensor]:
+    """Return what the linear map of the classifier is given, and the classes."""
+    seen: list[Tensor] = []
+    handle = net.get_submodule("classifier.linear").register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    with fast_products():
+        for inputs, _ in loader(images, batch_size=500):
+            net(inputs)
+    handle.remove()
+    return torch.cat(seen).double(), images.targets
+
+
+def retrained_linear(net: nn.Module, data: tuple[Images, Images]) -> dict[str, float]:
+    """Return the accuracy with the linear map refitted in closed form and by logistic regression."""
+    (x, y), (x_test, y_test) = (features(net, images) for images in data)
+    found = {}
+    for name, fit in (("ridge", ridge_classifier), ("logistic", logistic_regression)):
+        weight, bias = fit(x, y, 10, offset=False)
+        right = (x_test @ weight.T + bias).argmax(1) == y_test
+        found[name] = round(100 * right.double().mean().item(), 2)
+    return found
+
+
+def retrained_block(options: argparse.Namespace, net: nn.Module, data: tuple[Images, Images]) -> float:
+    """Return the accuracy with the last block and the linear map trained on what the sampled blocks give."""
+    children = dict(net.named_children())
+    last = f"block{last_block(net)}"
+    front = nn.Sequential(*(child for name, child in children.items() if name not in (last, "classifier")))
+    back = copy.deepcopy(nn.Sequential(children[last], children["classifier"])).requires_grad_(True)
+    views = [loader(data[0], batch_size=500, augment="cifar", seed=view) for view in range(options.block_views)]
+    given = outputs(front, (batch for view in views for batch in view))
+    with fast_products():
+        recipe = Recipe(**{**vars(recipe_of(options, options.block_epochs, options.lr / 2)), "augment": None})
+        train(back, given, recipe=recipe, seed=options.seed, device=options.device, progress=False)
+    return percent(back, outputs(front, loader(data[1], batch_size=500)))
+
+
+@torch.no_grad()
+def outputs(front: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Images:
+    """Return what some blocks make of batches, as images of their own."""
+    with fast_products():
+        pairs = [(front(inputs), targets) for inputs, targets in batches]
+    given, targets = (torch.cat(part) for part in zip(*pairs, strict=True))
+    channels = given.shape[1]
+    return Images(given, targets, tuple(map(str, range(10))), "blocks", (0.0,) * channels, (1.0,) * channels)
+
+
+def sampled(
+    options: argparse.Namespace, net: nn.Module, method: str, factor: float, data: tuple[Images, Images]
+) -> dict[str, Any]:
+    """Draw one network and measure it."""
+    began = time.perf_counter()
+    if torch.device(options.device).type == "cuda":
+        # What training left cached would count as taken when memory for activations is planned.
+        torch.cuda.empty_cache()
+    preset, white = METHODS[method]
+    batches = loader(data[0], batch_size=256, shuffle=True, augment="cifar", seed=options.seed)
+    rainbow = rn.fit(net, batches, preset=preset, head=[f"block{last_block(net)}", "classifier.linear"])
+    rainbow = rainbow.white() if white else rainbow
+    images = images_to_align(rainbow, factor, min(options.images, len(data[0])))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RainbowWarning)
+        sample = rainbow.draw(batches, width=factor, seed=options.seed, max_images=images)
+    row: dict[str, Any] = {
+        "method": method,
+        "factor": factor,
+        "images": images,
+        "accuracy": percent(sample.network, data[1]),
+        "seconds": round(time.perf_counter() - began, 1),
+        "rows per channel": round(float((sample.alignment["rows"] / sample.alignment["sampled_channels"]).min()), 1),
+        "held-out error": [round(float(error), 4) for error in sample.alignment.get("error", [])],
+    }
+    row |= retrained_linear(sample.network, data)
+    if factor == 1 and options.block_epochs:
+        row["block"] = retrained_block(options, sample.network, data)
+    return row
+
+
+def print_table(options: argparse.Namespace, widths: dict[str, Any]) -> None:
+    """Show every sample beside the trained network and the published figures."""
+    for key, result in widths.items():
+        title = f"{options.net}{' (skip)' if options.skip else ''}, width {key}: trained {result['trained']} %"
+        title += f" ({result['epochs']} epochs, {result['minutes']} minutes)"
+        rows = [
+            [
+                r["method"],
+                f"×{r['factor']:g}",
+                r["accuracy"],
+                r["ridge"],
+                r["logistic"],
+                r.get("block", ""),
+                r["images"],
+            ]
+            for r in result["samples"]
+        ]
+        if options.net == "cifar_scattering" and float(key) in PUBLISHED:
+            known = PUBLISHED[float(key)]
+            retrained = known["rainbow, block retrained"]
+            label = f"published: trained {known['trained']}"
+            rows.append([label, "×1", known["rainbow"], "", "", retrained, ""])
+        columns = ["method", "width", "aligned %", "ridge %", "logistic %", "block %", "images"]
+        show(title, columns, rows)
+
+
+class Clock:
+    """What is left of the minutes a call may take, and how long a training should take."""
+
+    def __init__(self, minutes: float | None) -> None:
+        self.end = None if minutes is None else time.monotonic() + 60 * minutes
+        self.known: tuple[float, float] | None = None
+
+    def left(self, *, seconds: float = 0.0) -> bool:
+        """Whether that many seconds are left before the end."""
+        return self.end is None or time.monotonic() + seconds < self.end
+
+    def guess(self, width: float) -> float:
+        """Return the seconds a training should take, from that of another width: between linear and quadratic."""
+        return 0.0 if self.known is None else self.known[1] * (width / self.known[0]) ** 1.5
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train every width, then draw the samples, narrow ones first; write the result after each step."""
+    data = read_data(options)
+    names = ("net", "skip", "epochs", "batch_size", "lr", "seed", "limit", "images", "block_epochs", "block_views")
+    settings = {name: getattr(options, name) for name in names}
+    result: dict[str, Any] = {"settings": settings, "published (cifar_scattering, skip)": PUBLISHED, "widths": {}}
+    if options.out.exists():
+        found = json.loads(options.out.read_text())
+        result["widths"] = found["widths"] if found.get("settings") == settings else {}
+    clock = Clock(options.budget_minutes)
+    left_out: list[str] = []
+    nets: dict[float, nn.Module] = {}
+    for width in options.widths:
+        if not clock.left(seconds=clock.guess(width)):
+            left_out.append(f"width {width:g}")
+            continue
+        nets[width], about = trained(options, width, data)
+        if about["trained now"]:
+            clock.known = (width, 60 * about["minutes"])
+        known = result["widths"].setdefault(f"{width:g}", {"samples": []})
+        known |= about
+        write_json(options.out, result, device=options.device)
+        print(f"width {width:g}: trained {about['trained']} % in {about['minutes']} minutes", flush=True)
+    for factor, width, method in product(options.factors, nets, METHODS):
+        known = result["widths"][f"{width:g}"]["samples"]
+        too_wide = factor > 1 and width == max(options.widths) and len(options.widths) > 1
+        if too_wide or any((row["method"], row["factor"]) == (method, factor) for row in known):
+            continue
+        if not clock.left():
+            left_out.append(f"width {width:g}, {method}, ×{factor:g}")
+            continue
+        row = sampled(options, nets[width], method, factor, data)
+        known.append(row)
+        write_json(options.out, result, device=options.device)
+        print(f"width {width:g}, {method}, ×{factor:g}: {row['accuracy']} % in {row['seconds']} s", flush=True)
+    print_table(options, result["widths"])
+    if left_out:
+        print(f"left out for want of time: {'; '.join(left_out)}. The same command goes on with them.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--net", choices=["cifar_scattering", "paper_scattering4"], default="cifar_scattering")
+    parser.add_argument("--skip", action="store_true", help="keep z beside its modulus: complex data, as published")
+    parser.add_argument("--widths", type=float, nargs="+", default=[0.25, 0.5, 1.0, 2.0, 4.0])
+    parser.add_argument("--factors", type=float, nargs="+", default=[1.0, 2.0, 4.0], help="widths of samples")
+    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--lr", type=float, default=0.05, help="peak for batches of 128; grows with the batch")
+    parser.add_argument("--images", type=int, default=16384, help="most images to align on")
+    parser.add_argument("--block-epochs", type=int, default=6, help="passes when a block is retrained; 0 for never")
+    parser.add_argument("--block-views", type=int, default=2, help="augmented views of each image in such a pass")
+    parser.add_argument("--limit", type=int, help="use this many images, to try the benchmark out")
+    parser.add_argument("--data-file", type=Path, help="safetensors file that tutorial.py --export wrote")
+    parser.add_argument("--budget-minutes", type=float, help="start nothing new after so many minutes")
+    parser.add_argument("--runs", type=Path, default=Path("runs/cifar_scattering"), help="where networks are kept")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    if options.skip and options.net != "cifar_scattering":
+        parser.error("--skip is a variant of cifar_scattering")
+    name = f"{options.net}{'_skip' if options.skip else ''}.json"
+    options.out = options.out or RESULTS / name
+    # Convolutions use TensorFloat32 by default; moments and samples are to be exact to float32.
+    torch.backends.cudnn.allow_tf32 = False
+    run(options)
+
+
+if __name__ == "__main__":
+    main()
