@@ -1,11 +1,15 @@
 """The infinite-width room: kernels of infinitely wide layers, and finite features of them."""
 
+from rainbownet.limit.build import build_limit
 from rainbownet.limit.dual import Dual, dual_activation, register
+from rainbownet.limit.file import load_limit, save_limit
 from rainbownet.limit.gram import gram_matrix
 from rainbownet.limit.hermite import HermiteDual
 from rainbownet.limit.kernel import DualKernel, Kernel, append_constant, dual_kernel
 from rainbownet.limit.landmarks import choose_landmarks
+from rainbownet.limit.layers import LimitLayer
 from rainbownet.limit.modulus import RealModulus, circular_modulus
+from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.nystrom import NystromFeatures
 from rainbownet.limit.pca import KernelPCA, kernel_pca
 from rainbownet.limit.piecewise import PiecewiseLinear
@@ -17,11 +21,14 @@ __all__ = [
     "HermiteDual",
     "Kernel",
     "KernelPCA",
+    "LimitLayer",
+    "LimitNetwork",
     "NystromFeatures",
     "PiecewiseLinear",
     "RealModulus",
     "RidgeFit",
     "append_constant",
+    "build_limit",
     "choose_landmarks",
     "circular_modulus",
     "class_targets",
@@ -31,6 +38,8 @@ __all__ = [
     "gram_matrix",
     "kernel_pca",
     "kernel_ridge",
+    "load_limit",
     "register",
     "rkhs_norm",
+    "save_limit",
 ]

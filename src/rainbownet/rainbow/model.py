@@ -17,6 +17,7 @@ from rainbownet.neurons import gather, parameters_of, scatter
 from rainbownet.presets import Preset
 
 if TYPE_CHECKING:
+    from rainbownet.limit import LimitNetwork
     from rainbownet.rainbow.sample import Sample
 
 
@@ -67,6 +68,24 @@ class Rainbow:
         from rainbownet.rainbow.sample import draw
 
         return draw(self, loader, width=width, seed=seed, **options)
+
+    def limit(self, loader: Iterable[Any], *, landmarks: int = 1024, **options: Any) -> LimitNetwork:
+        """Compute the deterministic network that samples tend to as their width grows (theory, 8).
+
+        Args:
+            loader: Yields inputs or (inputs, targets) to align on.
+            landmarks: Landmarks of each layer, at most.
+            options: Those of `rainbownet.limit.build_limit`.
+
+        Returns:
+            A module in evaluation mode, which saves itself and knows the kernels of its layers.
+
+        Raises:
+            RainbowError: As `rainbownet.limit.build_limit`.
+        """
+        from rainbownet.limit import build_limit
+
+        return build_limit(self, loader, landmarks=landmarks, **options)
 
     def white(self) -> Rainbow:
         """Return the white control: the same energies and alignment, covariances the identity (theory, 6)."""

@@ -1,0 +1,122 @@
+"""Activations of a traced network: one operation cut out of the graph, and the kernel it has in infinite width."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from rainbownet.graph.rules.table import operation_name
+from rainbownet.graph.trace import fetch
+from rainbownet.limit.kernel import Kernel, dual_kernel
+
+Activation = nn.Module | Callable[[Tensor], Tensor]
+
+
+def operation(module: nn.Module, node: fx.Node | None) -> fx.GraphModule:
+    """Return a module that does what one node does, to its one tensor argument.
+
+    Args:
+        module: The traced network the node belongs to.
+        node: A node with one tensor among its arguments; None for the identity.
+
+    Example:
+        >>> from rainbownet.graph.trace import symbolic_trace
+        >>> net = symbolic_trace(nn.Sequential(nn.Linear(1, 1), nn.Tanh()))
+        >>> operation(net, list(net.graph.nodes)[2])(torch.ones(2))
+        tensor([0.7616, 0.7616])
+    """
+    root, graph = nn.Module(), fx.Graph()
+    x = graph.placeholder("x")
+    if node is None:
+        graph.output(x)
+        return fx.GraphModule(root, graph)
+    if node.op == "call_module":
+        root.add_module("activation", copy.deepcopy(fetch(module, str(node.target))))
+        graph.output(graph.call_module("activation", (x,)))
+    else:
+        graph.output(graph.node_copy(node, lambda _: x))
+    return fx.GraphModule(root, graph)
+
+
+def activation_of(single: fx.GraphModule) -> Activation:
+    """Return the module or function whose dual activation is that of an operation.
+
+    Functions with constants are turned into the module that means the same, where the table of dual activations has it.
+
+    Args:
+        single: What `operation` returned.
+
+    Example:
+        >>> graph = fx.Graph()
+        >>> _ = graph.output(graph.call_method("clamp", (graph.placeholder("x"),), {"min": 0}))
+        >>> activation_of(fx.GraphModule(nn.Module(), graph))
+        ReLU()
+    """
+    node = next((node for node in single.graph.nodes if node.op.startswith("call_")), None)
+    if node is None:
+        return nn.Identity()
+    if node.op == "call_module":
+        return fetch(single, str(node.target))
+    name = operation_name(node.target).rstrip("_")
+    constants = {k: v for k, v in node.kwargs.items() if k not in ("inplace", "input")}
+    values: list[Any] = [a for a in node.args if not isinstance(a, fx.Node)]
+    if name == "leaky_relu":
+        return nn.LeakyReLU(*values[:1], **{k: v for k, v in constants.items() if k == "negative_slope"})
+    if name == "gelu":
+        return nn.GELU(**constants)
+    if name in ("clamp", "clip", "clamp_min", "hardtanh"):
+        low, high = _bounds(name, values, constants)
+        if (low, high) == (0, None):
+            return nn.ReLU()
+        if low is not None and high is not None:
+            return nn.Hardtanh(low, high)
+    if constants or values or len(node.args) != 1:
+        return single
+    return getattr(Tensor, str(node.target)) if node.op == "call_method" else node.target  # type: ignore[return-value]
+
+
+def _bounds(name: str, values: list[Any], constants: dict[str, Any]) -> tuple[Any, Any]:
+    if name == "hardtanh":
+        values = [*values, -1.0, 1.0][: max(2, len(values))] if len(values) != 1 else [*values, 1.0]
+    low = values[0] if values else constants.get("min", constants.get("min_val"))
+    high = values[1] if len(values) > 1 else constants.get("max", constants.get("max_val"))
+    return low, high
+
+
+def operation_kernel(single: fx.GraphModule, *, mean: bool) -> Kernel:
+    """Return the kernel of an infinitely wide layer with this operation as its non-linearity.
+
+    Args:
+        single: What `operation` returned.
+        mean: Whether the last channel of the rows is the mean of the pre-activation.
+
+    Raises:
+        RainbowError: If it does not act entry by entry.
+    """
+    return dual_kernel(activation_of(copy.deepcopy(single).double()), mean=mean)
+
+
+@torch.no_grad()
+def is_pointwise(single: fx.GraphModule) -> bool:
+    """Say whether an operation acts entry by entry: it commutes with a shuffle of all entries.
+
+    Example:
+        >>> graph = fx.Graph()
+        >>> _ = graph.output(graph.call_function(torch.softmax, (graph.placeholder("x"), 1)))
+        >>> is_pointwise(fx.GraphModule(nn.Module(), graph))
+        False
+    """
+    x = torch.linspace(-3.1, 2.9, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
+    order = torch.randperm(24, generator=torch.Generator().manual_seed(0))
+    own = copy.deepcopy(single).double().cpu()
+    try:
+        direct, moved = own(x), own(x.flatten()[order].reshape(x.shape))
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return False
+    return (
+        isinstance(direct, Tensor)
+        and direct.shape == x.shape
+        and torch.allclose(direct.flatten()[order].reshape(x.shape), moved, equal_nan=True)
+    )

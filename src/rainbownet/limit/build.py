@@ -1,0 +1,210 @@
+"""Building the limit of a rainbow: the walk of sampling, with neurons in infinite number (theory, 8)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import fx, nn
+
+from rainbownet.alignment import Alignment, LeastSquares, Procrustes
+from rainbownet.errors import RainbowError
+from rainbownet.graph import Network
+from rainbownet.graph.trace import fetch
+from rainbownet.limit.activation import operation, operation_kernel
+from rainbownet.limit.coordinates import white_rows, write_rows
+from rainbownet.limit.fitting import LayerFit, LimitVisitor, Reservoir
+from rainbownet.limit.layers import LimitFeatures, LimitMap
+from rainbownet.limit.network import LimitNetwork
+from rainbownet.limit.plan import LayerPlan, plan_layers, preactivation
+from rainbownet.limit.surgery import FOLDER, key, with_layers
+from rainbownet.lockstep import ImageChunks, first_inputs, walk
+from rainbownet.lockstep.plan import ROWS_PER_CHANNEL, chunk_size, default_budget, default_images
+from rainbownet.moments.sums import distributed
+from rainbownet.neurons import parameters_of
+from rainbownet.rainbow.drafts import kept_populations, stream
+
+if TYPE_CHECKING:
+    from rainbownet.rainbow.model import Rainbow
+
+CANDIDATES = 8
+"""Rows that landmarks are chosen among, for each landmark."""
+
+PARTS = ("features", "map")
+"""The two nodes of a layer while it is built."""
+
+
+def build_limit(
+    rainbow: Rainbow,
+    loader: Iterable[Any],
+    *,
+    landmarks: int = 1024,
+    method: str = "rpcholesky",
+    layers: Sequence[str] | None = None,
+    seed: int = 0,
+    alignment: Alignment | None = None,
+    max_images: int | None = None,
+    holdout: float = 0.1,
+    budget: int | None = None,
+    device: torch.device | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> LimitNetwork:
+    """Compute the network that samples of a rainbow tend to as their width grows.
+
+    Every layer becomes `r` linear channels (the rank of its law, and one for the mean), kernel values at landmarks,
+    and a map to the reference's channels. The layers after it, pooling and the classifier among them, are the
+    reference's own. Maps act where a layer ends, on its channels: a sample whose maps act after pooling tends to
+    slightly different ones. Norms after a non-linearity act on reference channels, their statistics measured again:
+    the mean is exact, the variance is that of a channel of the reference instead of that of each of the neurons.
+
+    With a mean (that of the law, or biases) the kernel of most non-linearities is an integral, 25 times as long to
+    compute as the closed form without.
+
+    Args:
+        rainbow: The fitted rainbow; its laws must be Gaussian, White or Kronecker.
+        loader: Yields inputs or (inputs, targets).
+        landmarks: Landmarks of each layer, fewer where fewer rows explain the kernel or there are fewer.
+        method: How they are chosen, see `choose_landmarks`.
+        layers: Prefixes of the modules whose neurons go to the limit; the others keep the trained ones. All by default.
+        seed: Seed of the choice of landmarks.
+        alignment: `Procrustes` or `LeastSquares`; the rainbow's by default.
+        max_images: Images to align on; by default what sampling takes, and ten rows for each landmark.
+        holdout: Share of the images that is kept to measure the alignment, at most one half.
+        budget: Bytes of activations held in memory; what exceeds them goes to disk.
+        device: Where to compute; that of the loader's images by default.
+        progress: Called with the stages done and their number.
+
+    Returns:
+        The limit network, in evaluation mode.
+
+    Raises:
+        UnsupportedOp: If a population has no limit that is known, naming the operation or parameter in the way.
+        LawError: If a law is not Gaussian.
+        AlignmentError: If activations are dead or not finite, naming the layer.
+        DataError: If the loader is empty, ends before `max_images`, or does not fit the network.
+        RainbowError: If an option has no meaning.
+
+    Example:
+        >>> from rainbownet import fit
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3))
+        >>> data = [torch.randn(64, 4, generator=generator)]
+        >>> build_limit(fit(net, data), data, landmarks=16).layers["0"]
+        LimitLayer(
+          coordinates=6, landmarks=16, channels=32, mean=True, dim=-1
+          (activation): GraphModule(
+            (activation): ReLU()
+          )
+        )
+    """
+    preset = rainbow.preset
+    chosen = preset.alignment if alignment is None else alignment
+    _check(chosen, landmarks, holdout, preset.flatten)
+    example = first_inputs(loader, device=device)
+    reference = rainbow.network.like(example)
+    if example.is_complex():
+        raise RainbowError("loader: its inputs are complex; limits are computed for real networks")
+    parameters = parameters_of(reference, fold=preset.norms == "folded")
+    folded = {norm.name for norm in parameters.folded}
+    kept = kept_populations(reference, layers)
+    drawn = {p.name: p for p in reference.populations if not p.frozen and p.name not in kept}
+    if not drawn:
+        raise RainbowError("network: none of its layers is drawn, so it is its own limit")
+    names = {name: preactivation(reference, population, folded) for name, population in drawn.items()}
+    plans = plan_layers(reference, drawn.keys(), folded)
+    white, means = copy.deepcopy(reference.traced), {}
+    for name, population in drawn.items():
+        law = rainbow.laws[name]
+        rows, means[name] = white_rows(law, population.writers, names[name], joint=preset.tie == "joint")
+        write_rows(white, population, law, rows, parameters.fixed, names[name])
+    activations = [operation(reference.traced, plan.node) for plan in plans]
+    pair = _pair(reference, white, plans, activations, means, landmarks)
+    fits = {}
+    for plan in plans:
+        path = f"{FOLDER}.{key(plan)}"
+        candidates = Reservoir(CANDIDATES * landmarks, stream(seed, plan.name))
+        features: Any = pair[1].modules[f"{path}.{PARTS[0]}"]
+        own_map: Any = pair[1].modules[f"{path}.{PARTS[1]}"]
+        fits[path] = LayerFit(plan.name, features, own_map, candidates, method)
+    norms = [norm.name for norm in reference.norms if norm.name not in folded and norm.node in _after(plans)]
+    visitor = LimitVisitor(pair[0], pair[1], fits, chosen, norms)
+    chunks = ImageChunks(
+        loader,
+        size=chunk_size(pair, budget := default_budget(example) if budget is None else budget),
+        limit=_images(reference, plans, landmarks) if max_images is None else max_images,
+        exact=max_images is not None,
+        every=round(1 / holdout) if holdout else 0,
+        like=example,
+    )
+    walk(pair, chunks, visitor, budget=budget, progress=progress)
+    for norm in norms:
+        fetch(white, norm).load_state_dict(pair[1].modules[norm].state_dict())
+    done = [
+        fit.layer(activation, means[plan.population])
+        for plan, activation, fit in zip(plans, activations, fits.values(), strict=True)
+    ]
+    network = with_layers(white, reference.traced.graph, plans, done)
+    provenance = {"images": chunks.images, "seed": seed, "method": method, "alignment": chosen.to_dict()}
+    return LimitNetwork(network, {plan.name: f"{FOLDER}.{key(plan)}" for plan in plans}, visitor.table(), provenance)
+
+
+def _check(alignment: Alignment, landmarks: int, holdout: float, flatten: str) -> None:
+    if not isinstance(alignment, Procrustes | LeastSquares):
+        raise RainbowError(
+            f"alignment: the features of a limit have no channels to match one by one, so {alignment.name!r} has no "
+            "meaning; use Procrustes() or LeastSquares()"
+        )
+    if landmarks < 1:
+        raise RainbowError(f"landmarks: expected a positive number, got {landmarks}")
+    if not 0 <= holdout <= 0.5:
+        raise RainbowError(f"holdout: expected a share between 0 and 0.5, got {holdout}")
+    if flatten == "features":
+        raise RainbowError("flatten: the maps of a limit act on channels; fit the rainbow with flatten='channels'")
+    if distributed():
+        raise RainbowError("a limit is computed in one process; call it outside of torch.distributed")
+
+
+def _pair(
+    reference: Network,
+    white: fx.GraphModule,
+    plans: Sequence[LayerPlan],
+    activations: Sequence[fx.GraphModule],
+    means: Mapping[str, bool],
+    landmarks: int,
+) -> tuple[Network, Network]:
+    """Return the reference and the limit with one graph: each layer is two nodes, features and their map."""
+    still, open_ = [], []
+    for plan, activation in zip(plans, activations, strict=True):
+        kernel = operation_kernel(activation, mean=means[plan.population])
+        features = LimitFeatures(kernel, plan.dim, landmarks, plan.channels)
+        still.append(nn.ModuleDict(dict(zip(PARTS, (copy.deepcopy(activation), nn.Identity()), strict=True))))
+        open_.append(nn.ModuleDict(dict(zip(PARTS, (features, LimitMap(plan.dim, plan.channels)), strict=True))))
+    graph = reference.traced.graph
+    return (
+        Network(with_layers(reference.traced, graph, plans, still, parts=PARTS), reference.example),
+        Network(with_layers(white, graph, plans, open_, parts=PARTS), reference.example),
+    )
+
+
+def _after(plans: Sequence[LayerPlan]) -> set[fx.Node]:
+    """Return the nodes that follow a layer of infinite width."""
+    found = {node for plan in plans for node in ([plan.node] if plan.node is not None else plan.readers)}
+    waiting = list(found)
+    while waiting:
+        new = set(waiting.pop().users) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _images(reference: Network, plans: Sequence[LayerPlan], landmarks: int) -> int:
+    """Return how many images sampling takes, or those of ten rows for each landmark."""
+    needed = [default_images(reference)]
+    for plan in plans:
+        shape = reference.propagation.shapes[plan.source]
+        positions = math.prod(shape) // (shape[0] * shape[plan.dim])
+        needed.append(math.ceil(ROWS_PER_CHANNEL * landmarks / positions))
+    return max(needed)

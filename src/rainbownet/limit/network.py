@@ -1,0 +1,139 @@
+"""The limit network: a module whose layers are infinitely wide, and the kernels of these layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import Any
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor, fx, nn
+
+from rainbownet.errors import RainbowError
+from rainbownet.graph.trace import evaluate, fetch
+from rainbownet.limit.layers import LimitLayer
+
+
+class LimitNetwork(nn.Module):
+    """The network that samples of a rainbow tend to as their width grows.
+
+    Made by `rainbow.limit` or `load_limit`. It takes what the trained network takes and returns what it returns.
+
+    Args:
+        network: The traced network, its layers of infinite width in place.
+        paths: By the name of each layer, in order of execution, the name of its module in `network`.
+        table: A row per layer: reference channels, coordinates, landmarks, features, rows, and on held-out images
+            (where there are any) the share of the kernel's energy explained by the landmarks, the relative error of the
+            map to the reference's channels, and the similarity.
+        provenance: How it was computed.
+    """
+
+    def __init__(
+        self, network: fx.GraphModule, paths: Mapping[str, str], table: pd.DataFrame, provenance: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.paths, self.table, self.provenance = dict(paths), table, provenance
+
+    @property
+    def layers(self) -> dict[str, LimitLayer]:
+        """The layers of infinite width, by the name of the trained layer, in order of execution."""
+        return {name: fetch(self.network, path) for name, path in self.paths.items()}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs for a batch of inputs."""
+        return self.network(x)
+
+    @torch.no_grad()
+    def coordinates(self, x: Tensor, layer: str | None = None) -> Tensor:
+        """Return the white coordinates that a layer receives: its pre-activation is Gaussian with these.
+
+        Args:
+            x: Inputs.
+            layer: Name of the layer; the last one by default.
+
+        Raises:
+            RainbowError: If there is no such layer.
+        """
+        path = self.paths[self._known(layer)]
+        env: dict[fx.Node, Any] = {}
+        modules = dict(self.network.named_modules())
+        for node in self.network.graph.nodes:
+            if node.op == "call_module" and node.target == path:
+                return env[node.all_input_nodes[0]]
+            env[node] = x if node.op == "placeholder" else evaluate(self.network, node, env, modules)
+        raise AssertionError("every layer is in the graph")
+
+    def kernel(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        layer: str | None = None,
+        block: int = 256,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Float[Tensor, "n k"]:
+        """Return the kernel of a layer between inputs: the expected product of two activations of a neuron.
+
+        Over positions it is summed, which is the inner product of feature maps. It is exact for the layer, not a
+        Nyström approximation; the layers before it are those of this network. Two blocks of coordinates and one of the
+        kernel are in memory beside the result, never all positions of all pairs.
+
+        Args:
+            x: Inputs.
+            y: Other inputs; without them the matrix of `x`, its upper half computed once and mirrored.
+            layer: Name of the layer; the last one by default.
+            block: Inputs in a block.
+            progress: Called after each block with the number of blocks done and of all blocks.
+
+        Returns:
+            The matrix in float64.
+
+        Raises:
+            RainbowError: If there is no such layer, or `block` is not positive.
+        """
+        if block < 1:
+            raise RainbowError(f"block: got {block}; a block has at least one input")
+        name = self._known(layer)
+        found = self.layers[name]
+        columns = x if y is None else y
+        out = torch.empty(len(x), len(columns), dtype=torch.float64, device=x.device)
+        starts = range(0, len(x), block), range(0, len(columns), block)
+        total = sum(1 for i in starts[0] for j in starts[1] if y is not None or j >= i)
+        done = 0
+        for i in starts[0]:
+            left = self._positions(x[i : i + block], name)
+            for j in starts[1]:
+                if y is None and j < i:
+                    continue
+                right = left if y is None and j == i else self._positions(columns[j : j + block], name)
+                values = sum(
+                    found.kernel(left[:, p], right[:, q])
+                    for p, q in zip(range(left.shape[1]), range(right.shape[1]), strict=True)
+                )
+                out[i : i + block, j : j + block] = values
+                if y is None and i != j:
+                    out[j : j + block, i : i + block] = out[i : i + block, j : j + block].T
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+        return out
+
+    def save(self, path: str | PathLike[str]) -> int:
+        """Write the network to one safetensors file, atomically; see `rainbownet.limit.file.save_limit`."""
+        from rainbownet.limit.file import save_limit
+
+        return save_limit(self, path)
+
+    def _positions(self, x: Tensor, layer: str) -> Float[Tensor, "b p s"]:
+        z = self.coordinates(x, layer).movedim(self.layers[layer].dim, -1)
+        return z.reshape(len(z), -1, z.shape[-1])
+
+    def _known(self, layer: str | None) -> str:
+        if layer is None:
+            return list(self.paths)[-1]
+        if layer not in self.paths:
+            raise RainbowError(f"layer: no layer {layer!r} of infinite width; there are {list(self.paths)}")
+        return layer
