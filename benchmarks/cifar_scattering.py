@@ -107,25 +107,22 @@ def percent(net: nn.Module, images: Images) -> float:
 def trained(options: argparse.Namespace, width: float, data: tuple[Images, Images]) -> tuple[nn.Module, dict[str, Any]]:
     """Train a width, or read it back."""
     net = build(options.net, width=width, seed=options.seed, **({"skip": True} if options.skip else {}))
-    name = f"{options.net}{'-skip' if options.skip else ''}-{width:g}-{options.epochs}"
-    began = time.perf_counter()
     with fast_products():
         history = train(
             net,
             data[0],
             recipe=recipe_of(options, options.epochs, options.lr),
-            out=options.runs / name,
+            out=folder_of(options, width),
             seed=options.seed,
             device=options.device,
         )
     seconds = sum(row["seconds"] for row in history.rows)
     net.to(options.device)
-    return net, {
-        "trained": percent(net, data[1]),
-        "epochs": options.epochs,
-        "minutes": round(seconds / 60, 2),
-        "trained now": time.perf_counter() - began > seconds / 2,
-    }
+    return net, {"trained": percent(net, data[1]), "epochs": options.epochs, "minutes": round(seconds / 60, 2)}
+
+
+def folder_of(options: argparse.Namespace, width: float) -> Path:
+    return options.runs / f"{options.net}{'-skip' if options.skip else ''}-{width:g}-{options.epochs}"
 
 
 def last_block(net: nn.Module) -> int:
@@ -275,11 +272,12 @@ def run(options: argparse.Namespace) -> None:
     left_out: list[str] = []
     nets: dict[float, nn.Module] = {}
     for width in options.widths:
-        if not clock.left(seconds=clock.guess(width)):
+        fresh = not (folder_of(options, width) / "model.safetensors").exists()
+        if fresh and not clock.left(seconds=clock.guess(width)):
             left_out.append(f"width {width:g}")
             continue
         nets[width], about = trained(options, width, data)
-        if about["trained now"]:
+        if fresh:
             clock.known = (width, 60 * about["minutes"])
         known = result["widths"].setdefault(f"{width:g}", {"samples": []})
         known |= about
