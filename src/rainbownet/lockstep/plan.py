@@ -13,6 +13,9 @@ LEAST_IMAGES = 4096
 
 ROWS_PER_CHANNEL = 10
 
+CHUNK_BYTES = 2**25
+"""Activations of a chunk of images below which the cost of calling operations would show; eight times that on a GPU."""
+
 
 def default_budget(example: Tensor) -> int:
     """Return the bytes of activations to hold: 4 GiB, or half of what is free on a GPU."""
@@ -22,14 +25,19 @@ def default_budget(example: Tensor) -> int:
 
 
 def chunk_size(networks: Sequence[Network], budget: int) -> int:
-    """Return how many images to take through all nodes at a time: those of an eighth of the budget, 256 at most."""
+    """Return how many images to take through all nodes at a time.
+
+    Those of an eighth of the budget, but no more than 256, or `CHUNK_BYTES` of activations where images are small.
+    """
     total = 0
     for network in networks:
         sizes = sorted(
             (math.prod(shape) for shape in network.propagation.shapes.values() if _is_shape(shape)), reverse=True
         )
         total += 4 * sum(sizes[:4]) // len(network.example)
-    return max(1, min(256, budget // (8 * max(total, 1))))
+    total = max(total, 1)
+    enough = CHUNK_BYTES * (8 if networks[0].example.is_cuda else 1)
+    return max(1, min(max(256, enough // total), budget // (8 * total)))
 
 
 def default_images(network: Network) -> int:

@@ -7,7 +7,15 @@ from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from rainbownet.errors import AlignmentError
-from rainbownet.moments.sums import SLAB, check_dtype, distributed, double_dtype, sum_over_ranks
+from rainbownet.moments.sums import (
+    SLAB,
+    check_dtype,
+    column_sums,
+    distributed,
+    product_dtype,
+    squared_magnitudes,
+    sum_over_ranks,
+)
 
 
 class ChannelMoment:
@@ -55,9 +63,13 @@ class ChannelMoment:
             raise AlignmentError(f"rows are complex ({rows.dtype}); make the moment with dtype=torch.complex128")
         for slab in rows.split(SLAB):
             if len(slab):
-                slab = slab.to(double_dtype(slab))
-                mean = slab.mean(0)
-                self._join(len(slab), mean, (slab - mean).abs().square().sum(0))
+                slab = slab.to(product_dtype(slab))
+                # About a rough mean the differences are small, and their sums exact to the rounding of the rows.
+                rough = slab.mean(0)
+                rest = slab - rough
+                step = column_sums(rest) / len(slab)
+                deviation = column_sums(squared_magnitudes(rest)) - len(slab) * squared_magnitudes(step)
+                self._join(len(slab), rough + step, deviation)
         return self
 
     @property

@@ -7,7 +7,15 @@ from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from rainbownet.errors import AlignmentError
-from rainbownet.moments.sums import SLAB, check_dtype, distributed, double_dtype, product_dtype, sum_over_ranks
+from rainbownet.moments.sums import (
+    SLAB,
+    check_dtype,
+    column_sums,
+    distributed,
+    product_dtype,
+    squared_magnitudes,
+    sum_over_ranks,
+)
 
 
 class CrossMoment:
@@ -95,9 +103,8 @@ class CrossMoment:
             if "right" in self._sums:
                 self._add("right", w.T @ w.conj())
             for side, rows in (("left", z), ("right", w)):
-                rows = rows.to(double_dtype(rows))
-                self._add(f"{side}_mean", rows.sum(0))
-                self._add(f"{side}_second", (rows * rows.conj()).real.sum(0))
+                self._add(f"{side}_mean", column_sums(rows))
+                self._add(f"{side}_second", column_sums(squared_magnitudes(rows)))
         self.count += len(left)
         return self
 

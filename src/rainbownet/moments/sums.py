@@ -2,11 +2,14 @@
 
 import torch
 import torch.distributed as dist
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from rainbownet.errors import AlignmentError
 
 SLAB = 2**15  # rows of one product: float32 sums stay short, and the float64 copy of a slab small
+
+BLOCK = 256  # rows summed in their own dtype before float64 takes over
 
 
 def distributed() -> bool:
@@ -28,6 +31,22 @@ def product_dtype(rows: Tensor) -> torch.dtype:
 def double_dtype(rows: Tensor) -> torch.dtype:
     """Return the double precision dtype of the same kind, real or complex."""
     return torch.complex128 if rows.is_complex() else torch.float64
+
+
+def column_sums(rows: Inexact[Tensor, "n d"]) -> Inexact[Tensor, " d"]:
+    """Return the sum of each column in double precision.
+
+    Blocks of rows are summed in the rows' own dtype: in float32 that errs by some 1e-8 of the sum of magnitudes, and is
+    nine times as fast as a float64 copy.
+    """
+    blocks = len(rows) // BLOCK
+    sums = rows[: blocks * BLOCK].unflatten(0, (blocks, BLOCK)).sum(1).to(double_dtype(rows)).sum(0)
+    return sums + rows[blocks * BLOCK :].sum(0)
+
+
+def squared_magnitudes(rows: Inexact[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return the squared magnitude of each entry."""
+    return (rows * rows.conj()).real
 
 
 def sum_over_ranks(tensors: list[Tensor]) -> list[Tensor]:
