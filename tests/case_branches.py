@@ -118,7 +118,7 @@ class Separable(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         out = self.depthwise(x)
-        gate = torch.sigmoid(self.excite(F.relu(self.squeeze(F.adaptive_avg_pool2d(out, 1)))))
+        gate = torch.sigmoid(self.excite(F.silu(self.squeeze(F.adaptive_avg_pool2d(out, 1)))))
         out = self.point(out * gate)
         return self.head(self.multiplied(x + out).mean([2, 3]))
 

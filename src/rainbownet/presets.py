@@ -10,9 +10,10 @@ from rainbownet.laws import Gaussian, Law
 from rainbownet.laws import from_dict as law_from_dict
 from rainbownet.readers import Flatten
 
-Draw = Literal["gaussian", "orthogonal", "antithetic", "identity"]
-Tie = Literal["joint", "independent"]
-Norms = Literal["folded", "explicit"]
+# Other words are refused with an error of ours, which a checker of types should not come before.
+Draw = Literal["gaussian", "orthogonal", "antithetic", "identity"] | str
+Tie = Literal["joint", "independent"] | str
+Norms = Literal["folded", "explicit"] | str
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

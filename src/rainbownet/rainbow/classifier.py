@@ -14,7 +14,7 @@ from rainbownet.graph import Network, Reader
 from rainbownet.lockstep import Chunk, ImageChunks, first_inputs, walk
 from rainbownet.lockstep.plan import chunk_size, default_budget
 
-Classifier = Literal["aligned", "ridge", "logistic"]
+Classifier = Literal["aligned", "ridge", "logistic"] | str
 
 
 class Features:
