@@ -35,6 +35,10 @@ class Features:
         """Return the node, in another network of the same structure, that holds the features."""
         return next(r.source for r in network.readers if r.parameter == self.reader.parameter)
 
+    def classifier_parameters(self, network: Network) -> list[str]:
+        """Return the names of the weight and, if there is one, the bias of the last layer."""
+        return [n for n in (self.reader.parameter, f"{self.reader.layer}.bias") if n in network.parameters]
+
     def add(self, value: Tensor) -> None:
         """Add the features of a chunk of images."""
         self._parts.append(value.detach())

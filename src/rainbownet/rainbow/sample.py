@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -38,6 +38,7 @@ class Sample:
         seed: The seed.
         preset: The options it was drawn with.
         rows: For each drawn population the drawn rows and the trained ones.
+        aligned_classifier: Where the classifier was retrained: what its parameters were before, by name.
     """
 
     network: nn.Module
@@ -47,6 +48,7 @@ class Sample:
     seed: int
     preset: Preset
     rows: dict[str, tuple[Tensor, Tensor]]
+    aligned_classifier: dict[str, Tensor] = field(default_factory=dict)
 
     def copy_scores(self) -> dict[str, CopyScore]:
         """Return the copy score of each drawn population, next to that of an independent Gaussian (theory, 7)."""
@@ -116,10 +118,12 @@ def draw(
     report, chunks = assemble(
         reference, new, aligner, loader, max_images=max_images, holdout=holdout, budget=budget, progress=progress
     )
+    before = {}
     if features is not None:
+        before = {name: new.parameters[name].clone() for name in features.classifier_parameters(new)}
         retrain(new, features, chunks.targets, classifier)
     pairs = {name: (drawn, rainbow.laws[name].neurons()) for name, drawn in rows.items()}
-    return Sample(new.root, aligner.table(), report, chunks.images, seed, preset, pairs)
+    return Sample(new.root, aligner.table(), report, chunks.images, seed, preset, pairs, before)
 
 
 def assemble(
