@@ -224,6 +224,10 @@ class Network:
                     f"{name} has another architecture: its operation {y.name!r} ({y.op} {y.target}) stands where the "
                     f"first network has {x.name!r} ({x.op} {x.target})"
                 )
+            if x.op == "call_module":
+                mine, its = (type(net.modules[str(x.target)]).__name__ for net in (self, other))
+                if mine != its:
+                    raise ArchitectureError(f"{name}: layer {x.target!r} is a {its}, in the first network a {mine}")
         if len(a) != len(b) or set(self.parameters) != set(other.parameters):
             raise ArchitectureError(f"{name} has another architecture: {len(b)} operations instead of {len(a)}")
 

@@ -29,6 +29,7 @@ _ROOTS: dict[str, Any] = {
 }
 _SIZES = {"getattr", "eq", "floordiv", "mod", "neg", "int", "len", "isinstance", "size", "dim", "numel"}
 """Operations on sizes, which need no rule."""
+_FILLED = {"zeros_like", "ones_like", "full_like"}
 
 
 def to_program(traced: fx.GraphModule) -> dict[str, Any]:
@@ -113,8 +114,9 @@ def _build(description: dict[str, Any]) -> nn.Module:
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
         raise FileError(f"the file names a module torch.nn.{description['class']}, which does not exist")
     arguments = {key: _decode(value, {}) for key, value in description["arguments"].items()}
-    module = cls(**arguments)
-    return module if description["dtype"] is None else module.to(_DTYPES[description["dtype"]])
+    if description["dtype"] is not None:
+        arguments["dtype"] = _DTYPES[description["dtype"]]
+    return cls(**arguments)
 
 
 def _attach(root: nn.Module, name: str, value: Any) -> None:
@@ -144,10 +146,10 @@ def _node(node: fx.Node) -> dict[str, Any]:
 def _function_name(node: fx.Node) -> str:
     name = getattr(node.target, "__name__", "")
     for root, module in _ROOTS.items():
-        if getattr(module, name, None) is node.target:
+        if getattr(module, name, None) is node.target and _allowed(root, name):
             return f"{root}:{name}"
     raise UnsupportedOp(
-        f"node {node.name!r} calls {node.target}, which is not a function of torch: save the rainbow with "
+        f"node {node.name!r} calls {node.target}, which is not a function of torch known to be harmless: save the rainbow with "
         "architecture='package.module:factory', so that it can be built again"
     )
 
@@ -161,16 +163,19 @@ def _target(description: dict[str, Any]) -> Any:
     if op != "call_function":
         return target
     root, _, name = target.partition(":")
-    module = _ROOTS.get(root)
-    known = name in OPERATIONS or name in _SIZES or root in ("torch.nn.functional", "torch.special")
-    if module is None or not callable(getattr(module, name, None)) or not (known or _pointwise(root, name)):
+    if not _allowed(root, name):
         raise FileError(f"the file names a function {target!r}, which is not allowed")
-    return getattr(module, name)
+    return getattr(_ROOTS[root], name)
 
 
-def _pointwise(root: str, name: str) -> bool:
-    """Whether a function of torch or operator is also a tensor method or an operator, so acts on tensors alone."""
-    return (root == "torch" and hasattr(torch.Tensor, name)) or root in ("operator", "math")
+def _allowed(root: str, name: str) -> bool:
+    """Whether a function has a rule, or works on sizes or entry by entry: it can do nothing but compute."""
+    if not callable(getattr(_ROOTS.get(root), name, None)):
+        return False
+    known = name in OPERATIONS or name in _SIZES or name in _FILLED
+    # A function of torch that is also a method of tensors acts on tensors alone.
+    tensors = root == "torch" and hasattr(torch.Tensor, name)
+    return known or tensors or root in ("torch.nn.functional", "torch.special", "operator", "math")
 
 
 def _encode(value: Any) -> Any:

@@ -16,7 +16,7 @@ from rainbownet.graph import Network
 from rainbownet.graph.program import from_program, to_program
 from rainbownet.laws import Block, FittedLaw
 from rainbownet.presets import Preset
-from rainbownet.rainbow.model import Rainbow, kept_parameters, realise
+from rainbownet.rainbow.model import Rainbow, kept_parameters, realise, rows_of
 
 FORMAT = 1
 
@@ -121,14 +121,9 @@ def load(path: str | PathLike[str], *, network: nn.Module | None = None) -> Rain
         shape, dtype = metadata["example"]["shape"], getattr(torch, metadata["example"]["dtype"].removeprefix("torch."))
         module = network if network is not None else _module(Path(path), metadata)
         reference = Network(module, torch.zeros(shape, dtype=dtype), head=metadata["head"])
-        laws = {}
-        for name, described in metadata["laws"].items():
-            blocks = [Block(b["name"], tuple(b["shape"])) for b in described]
-            prefix = f"law/{name}/"
-            own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-            laws[name] = FittedLaw.from_tensors(preset.law, blocks, own)
         kept = {k.removeprefix("kept/"): v for k, v in tensors.items() if k.startswith("kept/")}
-        _check(Path(path), reference, laws, kept)
+        _check_kept(Path(path), reference, kept)
+        laws = _laws(Path(path), metadata["laws"], tensors, preset, reference)
     except (KeyError, TypeError, AttributeError) as error:
         raise FileError(f"{path}: not a complete rainbow file ({type(error).__name__}: {error})") from error
     realise(reference, laws, preset, kept)
@@ -166,12 +161,10 @@ def _module(path: Path, metadata: dict[str, Any]) -> nn.Module:
         raise FileError(f"{path}: its network cannot be built ({error}); pass network= to load") from error
 
 
-def _check(path: Path, network: Network, laws: dict[str, Any], kept: dict[str, Tensor]) -> None:
-    names = {population.name for population in network.populations if not population.frozen}
-    if not set(laws) <= names or set(kept) != set(kept_parameters(network)):
-        odd = sorted((set(laws) - names) | (set(kept) ^ set(kept_parameters(network))))
+def _check_kept(path: Path, network: Network, kept: dict[str, Tensor]) -> None:
+    if odd := set(kept) ^ set(kept_parameters(network)):
         raise ArchitectureError(
-            f"{path}: the network does not have the populations of the file; they differ in {odd[:5]}"
+            f"{path}: the network does not have the undrawn parameters of the file; they differ in {sorted(odd)[:5]}"
         )
     values = network.parameters
     for name, value in kept.items():
@@ -179,6 +172,35 @@ def _check(path: Path, network: Network, laws: dict[str, Any], kept: dict[str, T
             raise ArchitectureError(
                 f"{path}: parameter {name!r} has shape {tuple(value.shape)}, the network {tuple(values[name].shape)}"
             )
+
+
+def _laws(
+    path: Path, described: dict[str, Any], tensors: dict[str, Tensor], preset: Preset, network: Network
+) -> dict[str, FittedLaw]:
+    """Rebuild the laws, checked against the populations of the network."""
+    expected = rows_of(network, network.parameters, preset)
+    if odd := set(described) ^ set(expected):
+        raise ArchitectureError(
+            f"{path}: the network does not have the populations of the file; they differ in {sorted(odd)[:5]}"
+        )
+    laws = {}
+    for name, (rows, blocks) in expected.items():
+        own = [Block(b["name"], tuple(b["shape"])) for b in described[name]]
+        if own != list(blocks):
+            raise ArchitectureError(f"{path}: population {name!r} is made of {own}, in the network of {list(blocks)}")
+        prefix = f"law/{name}/"
+        parts = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        try:
+            laws[name] = FittedLaw.from_tensors(preset.law, own, parts)
+            shape = laws[name].neurons().shape
+        except (TypeError, RuntimeError, ValueError) as error:
+            raise FileError(f"{path}: the law of population {name!r} is damaged ({error})") from error
+        if shape != rows.shape:
+            raise ArchitectureError(
+                f"{path}: population {name!r} has {shape[0]} neurons of {shape[1]} numbers, in the network {len(rows)} "
+                f"of {rows.shape[1]}"
+            )
+    return laws
 
 
 def _stored(dtype: torch.dtype) -> torch.dtype:

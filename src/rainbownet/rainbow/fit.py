@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rainbownet.errors import ArchitectureError, RainbowError
+from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
 from rainbownet.laws import Block, Law
 from rainbownet.lockstep import first_inputs
@@ -128,7 +128,9 @@ def _with_laws(network: Network, neurons: Sequence[Neurons], preset: Preset, exa
     for name, (first, blocks) in neurons[0].rows.items():
         rows = torch.cat([own.rows[name][0] for own in neurons])
         if not rows.any():
-            warnings.warn(f"population {name!r}: every one of its {len(rows)} neurons is zero", stacklevel=3)
+            warnings.warn(
+                f"population {name!r}: every one of its {len(rows)} neurons is zero", RainbowWarning, stacklevel=3
+            )
         laws[name] = preset.law.fit(rows, blocks, reference=len(first))
     kept = {name: _mean(name, [own.kept[name] for own in neurons], network) for name in neurons[0].kept}
     realise(network, laws, preset, kept)
