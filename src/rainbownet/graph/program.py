@@ -149,8 +149,8 @@ def _function_name(node: fx.Node) -> str:
         if getattr(module, name, None) is node.target and _allowed(root, name):
             return f"{root}:{name}"
     raise UnsupportedOp(
-        f"node {node.name!r} calls {node.target}, which is not a function of torch known to be harmless: save the rainbow with "
-        "architecture='package.module:factory', so that it can be built again"
+        f"node {node.name!r} calls {node.target}, which is not a function of torch known to be harmless: save the "
+        "rainbow with architecture='package.module:factory', so that it can be built again"
     )
 
 

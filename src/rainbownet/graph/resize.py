@@ -105,7 +105,7 @@ def _traced(root: nn.Module, traced: fx.GraphModule) -> fx.GraphModule:
         return root
     graph = fx.Graph()
     graph.output(graph.graph_copy(traced.graph, {}))
-    return fx.GraphModule(root, graph)
+    return fx.GraphModule(root, graph, type(root).__name__)
 
 
 def _rewrite(new: fx.GraphModule, old: fx.GraphModule, p: Propagation, count: Counter) -> bool:

@@ -1,6 +1,7 @@
 """Tracing: from the user's module to a torch.fx graph over a private copy of it, with the shape of every value."""
 
 import copy
+import inspect
 import operator
 from collections.abc import Mapping
 from typing import Any
@@ -55,7 +56,8 @@ def symbolic_trace(module: nn.Module) -> fx.GraphModule:
     if isinstance(root, fx.GraphModule):
         return root
     try:
-        graph = _Tracer().trace(root)
+        defaults = _defaults(root)
+        graph = _Tracer().trace(root, concrete_args=defaults)
     except Exception as error:
         raise ArchitectureError(
             f"network {type(module).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}. The "
@@ -64,16 +66,26 @@ def symbolic_trace(module: nn.Module) -> fx.GraphModule:
             "forward is a fixed graph."
         ) from error
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
+    if (count := len(inputs) - len(defaults)) != 1:
+        raise ArchitectureError(f"network {type(module).__name__} has {count} inputs; one tensor is supported")
     for extra in inputs[1:]:
-        if not extra.args:
-            raise ArchitectureError(
-                f"network {type(module).__name__} has {len(inputs)} inputs; one tensor is supported"
-            )
-        extra.replace_all_uses_with(extra.args[0])
-        graph.erase_node(extra)
+        _erase(extra)
     traced = fx.GraphModule(root, graph, type(module).__name__)
     _functionalise(traced)
     return traced
+
+
+def _defaults(root: nn.Module) -> dict[str, Any]:
+    """Return the values of the further inputs that have one; code may branch on them."""
+    parameters = list(inspect.signature(root.forward).parameters.values())[1:]
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def _erase(node: fx.Node) -> None:
+    """Erase an input that has a fixed value; its only uses are assertions of that value."""
+    for user in list(node.users):
+        _erase(user)
+    node.graph.erase_node(node)
 
 
 def _functionalise(traced: fx.GraphModule) -> None:
