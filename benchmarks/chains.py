@@ -58,7 +58,7 @@ def weighted(net: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
 
 @torch.no_grad()
 def layer_by_layer(
-    net: nn.Sequential, batches: list[Tensor], *, seed: int, rows: dict[str, Tensor] | None = None
+    net: nn.Sequential, batches: list[Tensor], *, seed: int, rows: dict[str, Tensor] | None = None, cut: float = 0.0
 ) -> nn.Module:
     """Sample a network with one pass of both networks over the data per layer.
 
@@ -67,6 +67,8 @@ def layer_by_layer(
         batches: Alignment images.
         seed: Seed of the draws.
         rows: Drawn neurons by layer, instead of drawing them.
+        cut: Singular values below this times the largest have no direction. The tutorial keeps all, which completes the
+            rotation at random where channels are dead.
 
     Returns:
         The sampled network.
@@ -84,13 +86,13 @@ def layer_by_layer(
             drawn = white @ (s[:, None] * vh) / math.sqrt(len(weight)) if rows is None else rows[name].to(weight)
         drawn = drawn.reshape(weight.shape)
         if j:
-            rotation = rotation_of_inputs(net, new, name, batches)
+            rotation = rotation_of_inputs(net, new, name, batches, cut)
             drawn = torch.einsum("oc...,cd->od...", drawn, rotation)
         new_layers[name].weight.copy_(drawn)
     return new
 
 
-def rotation_of_inputs(net: nn.Module, new: nn.Module, name: str, batches: list[Tensor]) -> Tensor:
+def rotation_of_inputs(net: nn.Module, new: nn.Module, name: str, batches: list[Tensor], cut: float) -> Tensor:
     """Return the rotation between what a layer reads in two networks."""
     collected: list[Tensor] = []
 
@@ -109,5 +111,6 @@ def rotation_of_inputs(net: nn.Module, new: nn.Module, name: str, batches: list[
         count += len(old_rows)
     for hook in hooks:
         hook.remove()
-    u, _, vh = torch.linalg.svd(moment / count)
-    return u @ vh
+    u, s, vh = torch.linalg.svd(moment / count)
+    kept = s >= cut * s[0]
+    return u[:, kept] @ vh[kept]
