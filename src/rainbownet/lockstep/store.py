@@ -1,6 +1,7 @@
 """A store of activations with a budget: what does not fit in memory goes to disk."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -47,7 +48,13 @@ class Store:
             self._folder.cleanup()
 
     def put(self, key: Any, value: Any) -> None:
-        """Keep a value; tensors count against the budget, other objects do not."""
+        """Keep a value; tensors count against the budget, also within tuples and lists, other objects do not."""
+        if isinstance(value, (tuple, list)) and any(isinstance(part, Tensor) for part in value):
+            self._memory[key] = _Parts(type(value), len(value))
+            for i, part in enumerate(value):
+                self.put((key, i), part)
+            return
+        value = _alone(value)
         size = _bytes(value)
         if size == 0 or self.held + size <= self.budget:
             self._memory[key] = value
@@ -59,7 +66,8 @@ class Store:
     def get(self, key: Any) -> Any:
         """Return a kept value, on the device it came from."""
         if key in self._memory:
-            return self._memory[key]
+            value = self._memory[key]
+            return value.kind(self.get((key, i)) for i in range(value.count)) if isinstance(value, _Parts) else value
         path, device, dtype = self._files[key]
         array = np.load(path, allow_pickle=False)
         value = torch.from_numpy(array).to(device)
@@ -68,7 +76,11 @@ class Store:
     def drop(self, key: Any) -> None:
         """Forget a value."""
         if key in self._memory:
-            self.held -= _bytes(self._memory.pop(key))
+            value = self._memory.pop(key)
+            self.held -= _bytes(value)
+            if isinstance(value, _Parts):
+                for i in range(value.count):
+                    self.drop((key, i))
         else:
             self._files.pop(key)[0].unlink()
 
@@ -87,6 +99,21 @@ class Store:
             ) from error
         self._files[key] = (path, value.device, value.dtype)
         self.spilled += _bytes(value)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Stands for a tuple or list whose parts are kept under keys of their own."""
+
+    kind: type
+    count: int
+
+
+def _alone(value: Any) -> Any:
+    """Return a part of a larger tensor by itself: a view would hold the whole."""
+    if isinstance(value, Tensor) and value.untyped_storage().nbytes() > _bytes(value):
+        return value.clone()
+    return value
 
 
 def _bytes(value: Any) -> int:
