@@ -1,0 +1,155 @@
+"""Description: what a network is made of, and what a rainbow knows of it, as tables."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+from torch import Tensor
+
+from rainbownet.graph import Network, Population
+from rainbownet.neurons import parameters_of
+from rainbownet.rainbow.model import Rainbow
+
+
+def describe(network: Network) -> pd.DataFrame:
+    """List the populations of neurons of a network (theory of rainbows: neurons that share one law).
+
+    Args:
+        network: A traced network.
+
+    Returns:
+        A row per population: `population`, `neurons`, `numbers` (real parameters of one neuron), `frozen` (aligned or
+        fixed, never drawn), `writers` and `readers` (parameters, tuples of names).
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> net = Network(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), torch.zeros(2, 4))
+        >>> describe(net)
+          population  neurons  numbers  frozen      writers       readers
+        0          0        8        5   False  (0.weight,)   (2.weight,)
+        1          2        3        9    True  (2.weight,)            ()
+    """
+    neuron = network.propagation.ties.solve().neuron
+    known = network.propagation.parameters
+    rows = []
+    for population in network.populations:
+        name, entries = next(iter(population.slots.items()))
+        own = set(neuron[known[name].index[population.axes[name]][entries[:, 0]]])
+        readers = []
+        for reader in network.readers:
+            read = known[reader.parameter].read
+            if read is not None and read.ids is not None and own & set(neuron[read.ids]):
+                readers.append(reader.parameter)
+        rows.append(
+            {
+                "population": population.name,
+                "neurons": len(population),
+                "numbers": _numbers(network, population),
+                "frozen": population.frozen,
+                "writers": population.writers,
+                "readers": tuple(readers),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def heads(network: Network) -> list[str]:
+    """Return the layers whose weights are aligned but not drawn: they write frozen channels and read neurons.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> heads(Network(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), torch.zeros(2, 4)))
+        ['2']
+    """
+    frozen = {name for population in network.populations if population.frozen for name in population.writers}
+    return [reader.layer for reader in network.readers if reader.parameter in frozen]
+
+
+def norms(network: Network, *, fold: bool) -> pd.DataFrame:
+    """List the batch norms of a network.
+
+    Args:
+        network: A traced network.
+        fold: Whether norms right after a drawn layer are made part of its law.
+
+    Returns:
+        A row per norm: `norm`, `channels`, `after` (the parameter that writes what it normalises, if one does directly)
+        and `folded`.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.LazyLinear(2))
+        >>> _ = net.eval()(torch.zeros(2, 3, 4, 4))
+        >>> norms(Network(net, torch.zeros(2, 3, 4, 4)), fold=True)
+          norm  channels     after  folded
+        0    1         8  0.weight    True
+    """
+    folded = {norm.name for norm in parameters_of(network, fold=fold).folded}
+    rows = []
+    for norm in network.norms:
+        module: Any = network.modules[norm.name]
+        channels = getattr(module, "num_features", None)
+        rows.append(
+            {"norm": norm.name, "channels": channels, "after": norm.writer or "", "folded": norm.name in folded}
+        )
+    return pd.DataFrame(rows, columns=["norm", "channels", "after", "folded"])
+
+
+def describe_rainbow(rainbow: Rainbow) -> pd.DataFrame:
+    """List the laws of a rainbow.
+
+    Args:
+        rainbow: A fitted rainbow.
+
+    Returns:
+        A row per population that is drawn: `population`, `neurons` of the reference, `numbers` of one neuron, `rank` of
+        the law and `bytes` of its tensors in a file.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> import rainbownet as rn
+        >>> net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3))
+        >>> describe_rainbow(rn.fit(net, [torch.randn(8, 4)]))
+          population  neurons  numbers  rank  bytes
+        0          0       32        5     5    760
+    """
+    rows = []
+    for name, law in rainbow.laws.items():
+        tensors = law.tensors().values()
+        rows.append(
+            {
+                "population": name,
+                "neurons": len(law.neurons()),
+                "numbers": sum(block.size for block in law.blocks),
+                "rank": law.rank,
+                "bytes": sum(_file_bytes(value) for value in tensors),
+            }
+        )
+    return pd.DataFrame(rows, columns=["population", "neurons", "numbers", "rank", "bytes"])
+
+
+def weight_bytes(network: Network) -> int:
+    """Return the bytes of the parameters and buffers of a network, what a file of its weights takes."""
+    return sum(value.numel() * value.element_size() for value in network.parameters.values())
+
+
+def _numbers(network: Network, population: Population) -> int:
+    total = 0
+    for name, entries in population.slots.items():
+        if network.is_statistic(name):
+            continue
+        value = network.parameters[name]
+        each = math.prod(value.shape) // value.shape[population.axes[name]]
+        total += entries.shape[1] * each * (2 if value.is_complex() else 1)
+    return total
+
+
+def _file_bytes(value: Tensor) -> int:
+    # Files hold float64 as float32.
+    return value.numel() * (4 if value.is_floating_point() else value.element_size())
