@@ -1,0 +1,107 @@
+"""The verb `demo`: the whole of it in about a minute, on digits that come with scikit-learn."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rainbownet.cli import options
+
+if TYPE_CHECKING:
+    from rainbownet.demo import Results
+
+
+def demo(
+    json: options.Json = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw everything into this PNG.")] = None,
+    epochs: Annotated[int, typer.Option(help="Epochs of training.", min=1)] = 12,
+    widths: Annotated[str, typer.Option(help="Widths of the samples.")] = "0.5,1,2,4,8",
+    energies: Annotated[str, typer.Option(help="Shares of its energy that a law is cut to.")] = "0.6,0.8,0.9,0.95,1",
+    seed: options.Seed = 0,
+) -> None:
+    """Train two small networks, compare them, and draw new ones of other widths without training."""
+    import os
+
+    from rainbownet.cli.numbers import numbers
+    from rainbownet.cli.output import check_writable, console, write_json
+    from rainbownet.cli.progress import progress
+    from rainbownet.demo import Settings, run
+    from rainbownet.errors import RainbowError
+
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise RainbowError("demo: it runs in one process; start it without torchrun")
+    check_writable(json, plot)
+    if plot is not None:
+        from rainbownet.extras import require
+
+        require("matplotlib", extra="plot")
+    settings = Settings(
+        epochs=epochs,
+        widths=tuple(numbers("--widths", widths)),
+        energies=tuple(numbers("--energies", energies)),
+        seed=seed,
+    )
+    with progress("demo", "networks") as report:
+        results = run(settings, show=_show, progress=report)
+    if plot is not None:
+        from rainbownet.demo.picture import draw_picture
+
+        draw_picture(results, plot, width=settings.middle)
+        console().print(f"picture: {plot}")
+    write_json(json, "demo", settings.to_dict(), results.to_dict())
+    if json is not None:
+        console().print(f"numbers: {json}")
+
+
+def _show(name: str, results: "Results") -> None:
+    from rainbownet.cli.compare import print_comparison
+    from rainbownet.cli.output import console, print_table, size_text
+
+    if name == "trained":
+        table = results.trained.assign(weights=results.trained["weight_bytes"].map(size_text))
+        print_table(
+            table.filter(["seed", "accuracy", "weights", "seconds"]),
+            "1  Two convolutional networks, trained on scikit-learn's digits",
+            percent=["accuracy"],
+        )
+    elif name == "compared":
+        print_comparison(results.compared, "the two networks", number="2  ")
+    elif name == "drawn":
+        _show_drawn(results)
+    else:
+        table = results.compressed.assign(file=results.compressed["bytes"].map(size_text))
+        print_table(
+            table.filter(["energy", "ranks", "file", "share", "published", "best"]),
+            "4  Laws cut to a share of their energy: file, and accuracy of samples at ×2",
+            names={"energy": "energy kept", "ranks": "ranks of the laws", "share": "of the weights"},
+            percent=["energy", "share", "published", "best"],
+        )
+        console().print(f"{results.seconds:.0f} seconds in all")
+
+
+def _show_drawn(results: "Results") -> None:
+    from rainbownet.cli.output import console, print_table
+
+    table = results.drawn.assign(width=results.drawn["width"].map("×{:g}".format))
+    print_table(
+        table,
+        "3  Networks drawn from the law of one network or of both, without training",
+        names={
+            "networks": "fitted on",
+            "white": "white control",
+            "similarity": "aligned: similarity",
+            "error": "error",
+            "copy": "copy score",
+            "copy_baseline": "by chance",
+        },
+        percent=["accuracy", "white"],
+        caption=f"alignment on {results.images['alignment']} images, measured on those held out; "
+        f"accuracy on {results.images['test']} test images",
+    )
+    single = results.drawn[results.drawn["networks"] == 1]
+    width = sorted(set(single["width"]))[len(set(single["width"])) // 2]
+    for method, what in (("published", "The published method"), ("best", "Least squares")):
+        chosen = single[(single["method"] == method) & (single["width"] == width)]
+        accuracy, white = (100 * float(chosen[column].mean()) for column in ("accuracy", "white"))
+        console().print(f"{what} at ×{width:g}: {accuracy:.1f} % with the law, {white:.1f} % with a white one.")
+    console().print("What the white control reaches is the work of the alignment; the rest is what the law knows.")

@@ -1,0 +1,155 @@
+"""What a verb prints and writes: tables on standard output, and one JSON file."""
+
+import json
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def print_table(
+    frame: "pd.DataFrame",
+    title: str,
+    *,
+    names: Mapping[str, str] | None = None,
+    percent: Sequence[str] = (),
+    caption: str | None = None,
+) -> None:
+    """Print a data frame.
+
+    Args:
+        frame: The numbers.
+        title: What they are.
+        names: Columns to show under another name.
+        percent: Columns that are shares, shown in per cent.
+        caption: A line below.
+    """
+    table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
+    for column in frame.columns:
+        numeric = frame[column].map(lambda value: isinstance(value, (int, float)) and not isinstance(value, bool)).all()
+        table.add_column(
+            str((names or {}).get(column, str(column).replace("_", " "))), justify="right" if numeric else "left"
+        )
+    for _, row in frame.iterrows():
+        table.add_row(*(_text(row[column], column in percent) for column in frame.columns))
+    console().print(table)
+
+
+def console() -> Console:
+    """Return a console on standard output as it is now; wide where that is no terminal, so that tables are whole."""
+    result = Console(highlight=False)
+    return result if result.is_terminal else Console(highlight=False, width=160)
+
+
+def write_json(path: Path | None, verb: str, settings: Mapping[str, Any], results: Mapping[str, Any]) -> None:
+    """Write the settings and numbers of a verb, with versions and machine, if a file was asked for.
+
+    Args:
+        path: Where, or nothing.
+        verb: The verb.
+        settings: Its arguments.
+        results: Its numbers.
+
+    Raises:
+        FileError: If it cannot be written; a file that was there before is untouched.
+    """
+    if path is None:
+        return
+    from rainbownet.rainbow.file import write_atomically
+
+    content = {"verb": verb, "settings": settings, **results, "versions": versions(), "machine": machine()}
+    text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, text.encode())
+
+
+def check_writable(*paths: Path | None) -> None:
+    """Refuse files that cannot be written before the work is done.
+
+    Raises:
+        FileError: If a folder is missing or the name is that of one.
+    """
+    from rainbownet.errors import FileError
+
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise FileError(f"{path}: a folder; the name of a file is needed")
+        if not path.absolute().parent.is_dir():
+            raise FileError(f"{path}: there is no folder {path.absolute().parent}; make it first")
+
+
+def plain(value: Any) -> Any:
+    """Return JSON values: frames as lists of rows, numbers that are not finite as null."""
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return plain(value.to_dict("records"))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, (bool, str, int)):
+        return value
+    if hasattr(value, "item"):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the library and of what it computes with."""
+    import numpy
+    import torch
+
+    from rainbownet import __version__
+
+    return {
+        "rainbownet": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return what is known of the machine: system, processor, threads, GPU."""
+    import torch
+
+    return {
+        "system": platform.system(),
+        "processor": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes for reading.
+
+    Example:
+        >>> size_text(2_345_678), size_text(912)
+        ('2.35 MB', '912 B')
+    """
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count} B"
+
+
+def _text(value: Any, percent: bool) -> str:
+    if isinstance(value, bool) or type(value).__name__ == "bool_":
+        return "yes" if value else ""
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value))
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "–"
+        return f"{100 * value:.1f} %" if percent else f"{value:.3f}"
+    return str(value)

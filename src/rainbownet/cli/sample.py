@@ -1,0 +1,184 @@
+"""The verb `sample`: a new network of any width from a rainbow file, beside its controls."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rainbownet.cli import options
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rainbownet.rainbow import Rainbow, Sample
+
+_DRAW = "Draw"
+
+
+def sample(
+    rainbow: Annotated[Path, typer.Argument(help="A file written by fit.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The new weights, safetensors.")] = None,
+    width: Annotated[str, typer.Option(help="A factor, or layer1=4,layer3=8.", rich_help_panel=_DRAW)] = "1",
+    seed: options.Seed = 0,
+    draw: Annotated[
+        str | None, typer.Option(help="gaussian, orthogonal, antithetic or identity.", rich_help_panel=_DRAW)
+    ] = None,
+    alignment: Annotated[
+        str | None,
+        typer.Option(help="procrustes, least-squares, permutation or identity.", rich_help_panel=_DRAW),
+    ] = None,
+    ridge: Annotated[float | None, typer.Option(help="Ridge of least squares.", rich_help_panel=_DRAW)] = None,
+    tie: Annotated[str | None, typer.Option(help="joint or independent.", rich_help_panel=_DRAW)] = None,
+    flatten: Annotated[str | None, typer.Option(help="channels or features.", rich_help_panel=_DRAW)] = None,
+    classifier: Annotated[str, typer.Option(help="aligned, ridge or logistic.", rich_help_panel=_DRAW)] = "aligned",
+    layers: Annotated[
+        list[str] | None, typer.Option(help="Draw only layers under this module.", rich_help_panel=_DRAW)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Draw all layers up to this one, and keep the others.", rich_help_panel=_DRAW)
+    ] = None,
+    control: Annotated[bool, typer.Option(help="Draw the white control as well.")] = True,
+    images: options.Images = None,
+    holdout: options.Holdout = 0.1,
+    budget: Annotated[str | None, typer.Option(help="Memory for activations, such as 2GiB.")] = None,
+    data: options.Data = "digits",
+    config: options.Config = None,
+    split: options.Split = "train",
+    test_split: options.TestSplit = "test",
+    inputs_column: options.InputsColumn = None,
+    targets_column: options.TargetsColumn = None,
+    data_mean: options.Mean = None,
+    data_std: options.Std = None,
+    grayscale: options.Grayscale = False,
+    size: options.Size = None,
+    limit: options.Limit = None,
+    device: options.Device = None,
+    json: options.Json = None,
+) -> None:
+    """Draw a new network, without training, and measure it beside the reference and the white control."""
+    settings = {key: value for key, value in locals().items() if value is not None}
+    from rainbownet.cli.images import ImageOptions, Share
+    from rainbownet.cli.laws import alignment_from, budget_from, width_from
+    from rainbownet.cli.output import check_writable, write_json
+    from rainbownet.cli.processes import processes, summed
+    from rainbownet.cli.progress import progress
+    from rainbownet.errors import RainbowError
+    from rainbownet.rainbow import load
+
+    check_writable(out, json)
+    drawn: dict[str, Any] = {
+        "width": width_from(width),
+        "seed": seed,
+        "classifier": classifier,
+        "holdout": holdout,
+        "budget": budget_from(budget),
+        "alignment": alignment_from(alignment, ridge),
+        "draw": draw,
+        "tie": tie,
+        "flatten": flatten,
+    }
+    law = load(rainbow)
+    drawn["layers"] = _layers(law, layers, until)
+    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
+    test = None if test_split == "none" else source.load(test_split)
+    block = round(1 / holdout) if holdout else 1
+    with processes(device) as place:
+        if classifier != "aligned" and place.world > 1:
+            raise RainbowError(f"--classifier {classifier} needs the features of all images in one process")
+        share = Share(
+            source.load(split), device=place.device, number=images, rank=place.rank, world=place.world, block=block
+        )
+        drawn["max_images"] = len(share.order) if images is not None else None
+        with progress("sampling", "layers", shown=place.first) as report:
+            new = law.draw(share, progress=report, **drawn)
+        white = None
+        if control:
+            with progress("white control", "layers", shown=place.first) as report:
+                white = law.white().draw(share, progress=report, **drawn)
+        number = summed(new.images, place)
+        if not place.first:
+            return
+    accuracies = _accuracies(law, new, white, test)
+    copies = _copies(new)
+    if out is not None:
+        _write(out, new, settings)
+    _print(rainbow, new, accuracies, copies, number, out)
+    results = {
+        "images": number,
+        "accuracies": accuracies,
+        "alignment": new.alignment,
+        "control_alignment": None if white is None else white.alignment,
+        "copy_scores": copies,
+        "preset": new.preset.to_dict(),
+        "networks": law.networks,
+        "test": None if test is None else {"name": test.name, "split": test_split, "images": len(test)},
+    }
+    write_json(json, "sample", settings, results)
+
+
+def _layers(law: "Rainbow", layers: list[str] | None, until: str | None) -> list[str] | None:
+    from rainbownet.errors import ArchitectureError
+
+    if until is None:
+        return layers
+    if layers:
+        raise ArchitectureError("--layers and --until exclude each other; give one of them")
+    drawn = [population for population in law.network.populations if not population.frozen]
+    last = [k for k, population in enumerate(drawn) if population.starts_in(until)]
+    if not last:
+        raise ArchitectureError(f"--until: {until!r} matches no drawn layer; there are {[p.name for p in drawn]}")
+    return [population.name for population in drawn[: last[-1] + 1]]
+
+
+def _accuracies(law: "Rainbow", new: "Sample", white: "Sample | None", test: Any) -> "pd.DataFrame":
+    import pandas as pd
+
+    from rainbownet.training import evaluate
+
+    nets = {"reference": law.reference, "sample": new.network}
+    if white is not None:
+        nets["white control"] = white.network
+    rows = []
+    for name, net in nets.items():
+        parameters = sum(p.numel() for p in net.parameters())
+        rows.append(
+            {"network": name, "parameters": parameters} | ({} if test is None else evaluate(net, test)._asdict())
+        )
+    return pd.DataFrame(rows)
+
+
+def _copies(new: "Sample") -> "pd.DataFrame":
+    import pandas as pd
+
+    rows = [{"population": name, "score": s.score, "baseline": s.baseline} for name, s in new.copy_scores().items()]
+    return pd.DataFrame(rows, columns=["population", "score", "baseline"])
+
+
+def _write(out: Path, new: "Sample", settings: dict[str, Any]) -> None:
+    import json
+
+    from safetensors.torch import save
+
+    from rainbownet.cli.output import plain
+    from rainbownet.rainbow.file import write_atomically
+
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in new.network.state_dict().items()}
+    write_atomically(out, save(tensors, metadata={"rainbownet.sample": json.dumps(plain(settings), sort_keys=True)}))
+
+
+def _print(
+    path: Path, new: "Sample", accuracies: "pd.DataFrame", copies: "pd.DataFrame", number: int, out: Path | None
+) -> None:
+    from rainbownet.cli.output import console, print_table
+
+    print_table(accuracies, f"A network drawn from {path}", percent=["accuracy"])
+    held = len(new.alignment) and new.alignment["held_out"].all()
+    print_table(
+        new.alignment.drop(columns="held_out"),
+        f"Alignment on {number} images, measured on {'those held out' if held else 'the same images'}",
+    )
+    print_table(
+        copies, "Copy score: largest |cosine| of a drawn neuron to a trained one", caption="baseline: Gaussian draws"
+    )
+    if out is not None:
+        console().print(f"{out}: written")

@@ -1,0 +1,71 @@
+"""The verb `train`: reference networks by recipe, one for each seed and width, resumably."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rainbownet.cli import options
+
+
+def train(
+    network: Annotated[str, typer.Argument(help="Name of a reference network, or package.module:factory.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder with a folder for each network.")],
+    recipe: Annotated[str, typer.Option(help="Name of a recipe: digits, quick, paper, tutorial, …")] = "digits",
+    epochs: Annotated[int | None, typer.Option(help="Epochs, instead of the recipe's.")] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds: 0,1,2.")] = "0",
+    widths: Annotated[str | None, typer.Option(help="Factors on the widths: 0.5,1,2.")] = None,
+    kwargs: Annotated[str | None, typer.Option("--kwargs", help="JSON arguments of the network.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="ray: train as tasks of a Ray cluster.")] = None,
+    data: options.Data = "digits",
+    config: options.Config = None,
+    split: options.Split = "train",
+    test_split: options.TestSplit = "test",
+    inputs_column: options.InputsColumn = None,
+    targets_column: options.TargetsColumn = None,
+    data_mean: options.Mean = None,
+    data_std: options.Std = None,
+    grayscale: options.Grayscale = False,
+    size: options.Size = None,
+    limit: options.Limit = None,
+    device: options.Device = None,
+    json: options.Json = None,
+) -> None:
+    """Train networks. Called again, the same command goes on where it was stopped."""
+    settings = {key: value for key, value in locals().items() if value is not None}
+    import os
+    from dataclasses import replace
+
+    from rainbownet.cli.images import ImageOptions
+    from rainbownet.cli.networks import parse_json
+    from rainbownet.cli.numbers import numbers, whole_numbers
+    from rainbownet.cli.output import check_writable, console, print_table, write_json
+    from rainbownet.ensemble import grid, train_ensemble
+    from rainbownet.errors import DataError
+    from rainbownet.training import RECIPES
+
+    check_writable(json)
+    if recipe not in RECIPES:
+        raise DataError(f"--recipe is {recipe!r}; it can be {', '.join(RECIPES)}")
+    chosen = RECIPES[recipe] if epochs is None else replace(RECIPES[recipe], epochs=epochs)
+    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
+    members = grid(
+        network,
+        recipe=chosen,
+        seeds=whole_numbers("--seeds", seeds),
+        widths=numbers("--widths", widths) if widths else (None,),
+        kwargs=[parse_json("--kwargs", kwargs)],
+        data=source.arguments(split),
+        test=None if test_split == "none" else source.arguments(test_split),
+    )
+    first = os.environ.get("RANK", "0") == "0"
+    ensemble = train_ensemble(out, members, cluster=cluster, device=device)
+    if not first:
+        return
+    wanted = {member.name for member in members}
+    table = ensemble.table.query("name in @wanted")
+    print_table(table, f"Networks in {out}", percent=["accuracy", "test_accuracy"])
+    for name in ensemble.names:
+        if name in wanted:
+            console().print(str(out / name / "model.safetensors"))
+    write_json(json, "train", settings, {"networks": table})
