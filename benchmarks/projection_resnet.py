@@ -1,6 +1,6 @@
 """Joint against independent draws along residual streams with projection shortcuts: a ResNet-8 trained here.
 
-    python benchmarks/projection_resnet.py [--epochs 10] [--widths 1 2 4] [--seeds 0 1 2]
+    python benchmarks/projection_resnet.py [--widths 1 2 4] [--seeds 0 1 2]
 
 Trains once (resumable; about a quarter of an hour on two cores), then samples. The network is He et al.'s CIFAR ResNet
 with one basic block per stage and 1×1 convolutions with batch norm as shortcuts.
@@ -26,9 +26,12 @@ SETTINGS = {
 }
 
 
+PHASES = ((10, 0.1), (5, 0.05))
+"""Epochs and peak learning rate of the two one-cycle schedules the network is trained by, one after the other."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--widths", type=float, nargs="+", default=[1, 2, 4])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--images", type=int, default=2000, help="to align on")
@@ -41,17 +44,18 @@ def main() -> None:
     if folder is None:
         skip("no CIFAR-10: set RAINBOWNET_DATA to a folder that holds cifar10")
     train, test = (data.load(str(folder), split=split) for split in ("train", "test"))
-    recipe = Recipe(
-        epochs=a.epochs,
-        lr=0.1,
-        schedule="onecycle",
-        weight_decay=5e-4,
-        batch_size=128,
-        augment="cifar",
-        channels_last=True,
-    )
     network = nets.build("cifar_resnet", depth=8, shortcut="projection")
-    network = training.train(network, train, recipe=recipe, out=a.runs, test=test).network
+    for phase, (epochs, lr) in enumerate(PHASES):
+        recipe = Recipe(
+            epochs=epochs,
+            lr=lr,
+            schedule="onecycle",
+            weight_decay=5e-4,
+            batch_size=128,
+            augment="cifar",
+            channels_last=True,
+        )
+        network = training.train(network, train, recipe=recipe, out=a.runs / f"phase{phase}", test=test).network
     if a.train_only:
         return
     part = test.subset(torch.arange(a.test_images))
@@ -68,7 +72,7 @@ def main() -> None:
                 for seed in a.seeds
             ]
             rows.append({"setting": name, "width": width, "accuracy": found})
-            write_json(a.out, {"trained": accuracy, "epochs": a.epochs, "images": a.images, "samples": rows})
+            write_json(a.out, {"trained": accuracy, "phases": PHASES, "images": a.images, "samples": rows})
     table = []
     for name in [*SETTINGS, "white control of least squares"]:
         mine = {row["width"]: row["accuracy"] for row in rows if row["setting"] == name}
