@@ -48,6 +48,7 @@ def good(tmp_path):
         (["demo", "--plot", "no/such/folder/x.png"], "no folder"),
         (["train", "digits_mlp", "-o", "runs", "--recipe", "soup"], "soup"),
         (["train", "digits_mlp", "-o", "runs", "--seeds", "1.5"], "whole numbers"),
+        (["train", "digits_mlp", "-o", "runs", "--seeds", "3:3"], "holds none"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -125,6 +126,7 @@ def rainbow(fit, good, tmp_path):
         (["--width", "nothing=2"], "nothing"),
         (["--width", "wide"], "--width"),
         (["--draw", "lots"], "lots"),
+        (["--preset", "finest"], "unknown preset"),
         (["--tie", "loose"], "loose"),
         (["--alignment", "guess"], "no alignment is called 'guess'"),
         (["--ridge", "0.1"], "least-squares"),

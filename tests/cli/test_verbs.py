@@ -111,6 +111,14 @@ def test_a_sample_stands_beside_its_controls(tmp_path, rainbow):
     assert "white control" in result.stdout
 
 
+def test_a_preset_says_how_to_draw_and_align(tmp_path, rainbow):
+    arguments = ["sample", rainbow, "--preset", "paper", "--draw", "orthogonal", "--no-control", "--test-split", "none"]
+    run(*arguments, "--json", tmp_path / "s.json")
+    preset = numbers(tmp_path / "s.json")["preset"]
+    assert (preset["alignment"]["name"], preset["tie"], preset["draw"]) == ("procrustes", "independent", "orthogonal")
+    assert preset["law"]["mean"]
+
+
 def test_the_same_seed_writes_the_same_bytes(tmp_path, rainbow):
     files = [tmp_path / f"{k}.safetensors" for k in range(2)]
     for path in files:
@@ -145,7 +153,7 @@ def test_compare_prints_what_the_library_returns(tmp_path, net):
 
 
 def test_train_goes_on_where_it_stopped(tmp_path):
-    arguments = ["train", "digits_mlp", "-o", tmp_path / "runs", "--seeds", "0,1", "--kwargs", '{"width": 0.1}']
+    arguments = ["train", "digits_mlp", "-o", tmp_path / "runs", "--seeds", "0:2", "--kwargs", '{"width": 0.1}']
     arguments += ["--limit", 200, "--device", "cpu", "--json", tmp_path / "t.json", "--epochs", 2]
     run(*arguments)
     files = sorted((tmp_path / "runs").glob("*/model.safetensors"))

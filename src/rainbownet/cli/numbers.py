@@ -27,13 +27,16 @@ def numbers(option: str, text: str) -> list[float]:
 
 
 def whole_numbers(option: str, text: str) -> list[int]:
-    """Read whole numbers with commas between; see `numbers`.
+    """Read whole numbers with commas between, or a range; see `numbers`.
 
     Example:
-        >>> whole_numbers("--seeds", "0,1")
-        [0, 1]
+        >>> whole_numbers("--seeds", "0,3"), whole_numbers("--seeds", "0:3")
+        ([0, 3], [0, 1, 2])
     """
     try:
+        if ":" in text:
+            first, last = (int(part) for part in text.split(":"))
+            return list(range(first, last))
         return [int(part) for part in text.split(",")]
     except ValueError as error:
-        raise RainbowError(f"{option} is {text!r}; whole numbers with commas between are needed") from error
+        raise RainbowError(f"{option} is {text!r}; whole numbers are needed: 0,1,2 or 0:3") from error

@@ -20,6 +20,10 @@ def sample(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The new weights, safetensors.")] = None,
     width: Annotated[str, typer.Option(help="A factor, or layer1=4,layer3=8.", rich_help_panel=_DRAW)] = "1",
     seed: options.Seed = 0,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="paper or best: how to draw and align; the law stays as fitted.", rich_help_panel=_DRAW),
+    ] = None,
     draw: Annotated[
         str | None, typer.Option(help="gaussian, orthogonal, antithetic or identity.", rich_help_panel=_DRAW)
     ] = None,
@@ -72,10 +76,9 @@ def sample(
         "classifier": classifier,
         "holdout": holdout,
         "budget": budget_from(budget),
-        "alignment": alignment_from(alignment, ridge),
-        "draw": draw,
-        "tie": tie,
-        "flatten": flatten,
+        **_drawing(
+            preset, {"alignment": alignment_from(alignment, ridge), "draw": draw, "tie": tie, "flatten": flatten}
+        ),
     }
     law = load(rainbow)
     drawn["layers"] = _layers(law, layers, until)
@@ -114,6 +117,16 @@ def sample(
         "test": None if test is None else {"name": test.name, "split": test_split, "images": len(test)},
     }
     write_json(json, "sample", settings, results)
+
+
+def _drawing(preset: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of drawing: those that were given, else those of a preset, else nothing."""
+    from rainbownet.presets import preset as preset_named
+
+    if preset is None:
+        return given
+    named = preset_named(preset)
+    return {key: getattr(named, key) if value is None else value for key, value in given.items()}
 
 
 def _layers(law: "Rainbow", layers: list[str] | None, until: str | None) -> list[str] | None:

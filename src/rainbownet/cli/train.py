@@ -13,7 +13,7 @@ def train(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder with a folder for each network.")],
     recipe: Annotated[str, typer.Option(help="Name of a recipe: digits, quick, paper, tutorial, …")] = "digits",
     epochs: Annotated[int | None, typer.Option(help="Epochs, instead of the recipe's.")] = None,
-    seeds: Annotated[str, typer.Option(help="Seeds: 0,1,2.")] = "0",
+    seeds: Annotated[str, typer.Option(help="Seeds: 0,1,2 or 0:3.")] = "0",
     widths: Annotated[str | None, typer.Option(help="Factors on the widths: 0.5,1,2.")] = None,
     kwargs: Annotated[str | None, typer.Option("--kwargs", help="JSON arguments of the network.")] = None,
     cluster: Annotated[str | None, typer.Option(help="ray: train as tasks of a Ray cluster.")] = None,
@@ -49,10 +49,13 @@ def train(
         raise DataError(f"--recipe is {recipe!r}; it can be {', '.join(RECIPES)}")
     chosen = RECIPES[recipe] if epochs is None else replace(RECIPES[recipe], epochs=epochs)
     source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
+    chosen_seeds = whole_numbers("--seeds", seeds)
+    if not chosen_seeds:
+        raise DataError(f"--seeds is {seeds!r}, which holds none; such as 0,1,2 or 0:3 is needed")
     members = grid(
         network,
         recipe=chosen,
-        seeds=whole_numbers("--seeds", seeds),
+        seeds=chosen_seeds,
         widths=numbers("--widths", widths) if widths else (None,),
         kwargs=[parse_json("--kwargs", kwargs)],
         data=source.arguments(split),

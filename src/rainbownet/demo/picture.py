@@ -98,7 +98,7 @@ def _sizes(axis: Any, results: Results) -> None:
     _finish(
         axis, "How small can the file be?", "laws cut to directions that hold so much of their energy; samples at ×2"
     )
-    axis.legend(fontsize=9, frameon=False, loc="center right", bbox_to_anchor=(0.8, 0.3))
+    axis.legend(fontsize=9, frameon=False, loc="center right", bbox_to_anchor=(0.72, 0.3))
 
 
 def _readings(axis: Any, results: Results, width: float) -> None:

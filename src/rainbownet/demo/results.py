@@ -22,6 +22,7 @@ class Settings:
         energies: Shares of the energy of a law that are kept when it is cut to its first directions.
         cut_width: Width of the samples of these.
         seed: Seed of the first network and of the draws; the second network has the next one.
+        threads: Threads to compute with; layers this small gain little from more, and lose much on a busy machine.
 
     Raises:
         RainbowError: If there is no width or one is not positive.
@@ -33,6 +34,7 @@ class Settings:
     energies: tuple[float, ...] = (0.6, 0.8, 0.9, 0.95, 1.0)
     cut_width: float = 2.0
     seed: int = 0
+    threads: int = 1
 
     def __post_init__(self) -> None:
         """Refuse widths that cannot be meant."""

@@ -48,10 +48,17 @@ def run(settings: Settings, *, show: Show | None = None, progress: Progress | No
     Raises:
         MissingExtra: Without scikit-learn, which has the digits.
     """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(settings.threads)
+    try:
+        return _steps(settings, show or _silent, _Counter(settings, progress))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _steps(settings: Settings, show: Show, done: _Counter) -> Results:
     began = time.perf_counter()
     found = Results()
-    show = show or _silent
-    done = _Counter(settings, progress)
     images, test = load("digits"), load("digits", split="test")
     batches = loader(images, batch_size=256, shuffle=True)
     found.images = {"alignment": len(images), "test": len(test)}
