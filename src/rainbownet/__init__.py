@@ -1,9 +1,12 @@
 """Rainbow networks for PyTorch: align, compress, sample and compare trained networks."""
 
 from rainbownet.alignment import Identity, LeastSquares, Permutation, Procrustes
+from rainbownet.compare import compare
 from rainbownet.laws import Gaussian, Kronecker, Mixture, Smoothed, White
+from rainbownet.path import barriers, path
 from rainbownet.presets import BEST, PAPER, PRESETS, Preset
 from rainbownet.rainbow import Rainbow, Sample, fit, load
+from rainbownet.rainbow.classifier import retrain_classifier
 
 __version__ = "0.1.0"
 
@@ -23,6 +26,10 @@ __all__ = [
     "Sample",
     "Smoothed",
     "White",
+    "barriers",
+    "compare",
     "fit",
     "load",
+    "path",
+    "retrain_classifier",
 ]
