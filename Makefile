@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# One thread a worker: small tensors gain nothing from more, and workers would fight for the cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4
 
 .PHONY: setup demo test test-all lint bench docs clean
 
@@ -17,10 +19,10 @@ demo: setup
 	$(BIN)/rainbownet demo --json demo.json --plot demo.png
 
 test: setup
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: setup
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 lint: setup
 	$(BIN)/ruff check .
@@ -31,6 +33,8 @@ bench: setup
 	$(BIN)/python benchmarks/lockstep.py
 	$(BIN)/python benchmarks/tutorial.py
 	$(BIN)/python benchmarks/resnet20.py
+	$(BIN)/python benchmarks/projection_resnet.py
+	$(BIN)/python benchmarks/path.py
 
 docs: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"

@@ -59,7 +59,7 @@ def fit(
     Example:
         >>> generator = torch.Generator().manual_seed(0)
         >>> net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3))
-        >>> data = [torch.randn(64, 4, generator=generator)]
+        >>> data = [torch.randn(800, 4, generator=generator)]
         >>> rainbow = fit(net, data)
         >>> {name: (len(law.neurons()), law.rank) for name, law in rainbow.laws.items()}
         {'0': (32, 5)}
