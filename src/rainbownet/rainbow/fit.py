@@ -3,7 +3,6 @@
 import hashlib
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,11 +10,11 @@ from torch import Tensor, nn
 
 from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
-from rainbownet.laws import Block, Law
+from rainbownet.laws import Law
 from rainbownet.lockstep import first_inputs
 from rainbownet.neurons import parameters_of
 from rainbownet.presets import BEST, Preset
-from rainbownet.rainbow.model import Rainbow, kept_parameters, realise, rows_of
+from rainbownet.rainbow.model import Neurons, Rainbow, kept_parameters, realise, rows_of
 from rainbownet.rainbow.several import maps_from_reference
 from rainbownet.readers import read_through
 
@@ -83,19 +82,6 @@ def fit(
         _check_finite(network, f"network {i}")
     neurons = aligned_neurons(networks, loader, chosen, mean=reference == "mean", max_images=max_images)
     return _with_laws(networks[0], neurons, chosen, example)
-
-
-@dataclass(frozen=True)
-class Neurons:
-    """The neurons of a network in the channels of a reference.
-
-    Attributes:
-        rows: By population, rows and the blocks their columns are made of.
-        kept: The parameters that are not drawn, by name.
-    """
-
-    rows: dict[str, tuple[Tensor, Sequence[Block]]]
-    kept: dict[str, Tensor]
 
 
 def aligned_neurons(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rainbownet.graph import Network
 from rainbownet.graph.network import Width
-from rainbownet.laws import FittedLaw, White
+from rainbownet.laws import Block, FittedLaw, White
 from rainbownet.neurons import gather, parameters_of, scatter
 from rainbownet.presets import Preset
 
@@ -97,6 +97,19 @@ class Rainbow:
         from rainbownet.rainbow.file import save
 
         return save(self, path, architecture=architecture, kwargs=kwargs)
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """The neurons of a network in the channels of a reference.
+
+    Attributes:
+        rows: By population, rows and the blocks their columns are made of.
+        kept: The parameters that are not drawn, by name.
+    """
+
+    rows: dict[str, tuple[Tensor, Sequence[Block]]]
+    kept: dict[str, Tensor]
 
 
 def realise(
