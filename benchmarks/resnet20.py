@@ -48,11 +48,11 @@ def per_population(streams: tuple[float, ...], hidden: tuple[float, ...]) -> dic
 
 
 WIDTHS = {
+    "streams ×4, hidden ×8 / ×16 / ×32": per_population((4, 4, 4), (8, 16, 32)),
     "×4 / ×8 / ×8 by stage": {"layer1": 4, "layer2": 8, "layer3": 8, "conv1": 4},
     "×4 / ×8 / ×16 by stage": {"layer1": 4, "layer2": 8, "layer3": 16, "conv1": 4},
     "streams ×2, hidden ×8": per_population((2, 2, 2), (8, 8, 8)),
     "streams ×2, hidden ×4 / ×8 / ×16": per_population((2, 2, 2), (4, 8, 16)),
-    "streams ×4, hidden ×8 / ×16 / ×32": per_population((4, 4, 4), (8, 16, 32)),
 }
 
 

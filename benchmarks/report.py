@@ -1,0 +1,165 @@
+"""Write docs/results.md from the JSON files of benchmarks/results: no number in it is typed in.
+
+python benchmarks/report.py
+"""
+
+import json
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from common import RESULTS, ROOT
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def spread(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    mean = f"{statistics.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.pstdev(values):.1f}"
+
+
+def resnet20(result: dict[str, Any]) -> str:
+    parts = {
+        "ladder": "From the published method to ours",
+        "widths": "Widths chosen per stage and per population",
+        "smoothed": "Smoothed laws at ×4",
+        "layers": "Which population costs what, at ×2",
+    }
+    text = [
+        f"A public ResNet-20, {result['trained']:.1f} % on the {result['test_images']} test images used; "
+        f"{result['images']} images to align on. Test accuracy in %, mean ± spread over seeds where there are several; "
+        "*retrained*: with a classifier fitted anew in closed form."
+    ]
+    for part, title in parts.items():
+        draws = [draw for draw in result["draws"] if draw["part"] == part]
+        if not draws:
+            continue
+        labels = list(dict.fromkeys(draw["label"] for draw in draws))
+        settings = list(dict.fromkeys(draw["setting"] for draw in draws))
+        rows: list[list[str]] = []
+        values = ["accuracy", "ridge_classifier"]
+        for value in values:
+            for setting in settings:
+                found = [
+                    spread([d[value] for d in draws if (d["setting"], d["label"]) == (setting, label)])
+                    for label in labels
+                ]
+                rows.append([setting + (", classifier retrained" if value != "accuracy" else ""), *found])
+        if part in ("layers", "widths"):
+            columns = [settings[k] if k < len(settings) else "" for k in range(len(settings))]
+            by_label = [
+                [label, *(row[1 + k] for row in rows[: len(settings)]), *(row[1 + k] for row in rows[len(settings) :])]
+                for k, label in enumerate(labels)
+            ]
+            text.append(f"### {title}\n\n" + table(["", *columns, *(f"{c}, retrained" for c in columns)], by_label))
+        else:
+            text.append(f"### {title}\n\n" + table(["", *labels], rows))
+    return "\n\n".join(text)
+
+
+def projection(result: dict[str, Any]) -> str:
+    rows: dict[str, dict[float, list[float]]] = {}
+    for sample in result["samples"]:
+        rows.setdefault(sample["setting"], {})[sample["width"]] = sample["accuracy"]
+    widths = sorted({sample["width"] for sample in result["samples"]})
+    trained = result["trained"]
+    text = (
+        f"A ResNet-8 with 1×1 shortcuts trained here: {trained['all test images']:.1f} % on all test images, "
+        f"{trained['these test images']:.1f} % on those used; {result['images']} images to align on."
+    )
+    body = [[name, *(spread(found.get(width, [])) for width in widths)] for name, found in rows.items()]
+    return text + "\n\n" + table(["", *(f"×{width:g}" for width in widths)], body)
+
+
+def paths(result: dict[str, Any]) -> str:
+    rows = []
+    for name, found in result["networks"].items():
+        for kind, barrier in found["barriers"].items():
+            rows.append([name, kind, f"{100 * barrier['error']:.1f}", f"{barrier['loss']:.3f}"])
+    text = "The largest rise of the test error (points) and of the loss above the chord between the two ends."
+    return text + "\n\n" + table(["networks", "path", "error", "loss"], rows)
+
+
+def tutorial(result: dict[str, Any]) -> str:
+    text = []
+    for kind, found in result["networks"].items():
+        rows = [
+            [
+                row["method"],
+                row["draw"],
+                row["flatten"],
+                f"×{row['width']:g}",
+                f"{row['mean']:.1f}",
+                f"{row['white']['mean']:.1f}",
+            ]
+            for row in found["rows"]
+        ]
+        text.append(
+            f"{kind}: trained {found['trained']:.1f} %, identity draw {found['identity_draw']:.1f} %\n\n"
+            + table(["method", "draw", "flatten", "width", "accuracy", "white control"], rows)
+        )
+    return "\n\n".join(text)
+
+
+def lockstep(result: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"{found['chain']['kind']}, depth {found['chain']['depth']}",
+            method,
+            f"{row['times_faster_by_seconds']:.1f}",
+            f"{row['times_faster_by_processor_seconds']:.1f}",
+            f"{row['evaluations_per_image']:.1f}",
+            f"{row['peak_mib']:.0f}",
+        ]
+        for found in result["results"]
+        for method, row in found["methods"].items()
+    ]
+    headers = ["chain", "method", "times as fast (clock)", "(processor)", "layer evaluations an image", "peak MiB"]
+    text = table(headers, rows)
+    shares = [
+        [
+            f"{found['chain']['kind']}, depth {found['chain']['depth']}",
+            found["method"],
+            *(f"{100 * share:.0f} %" for share in found["shares"].values()),
+            f"{found['processor_seconds'] / found['lower_bound_seconds']:.1f}",
+        ]
+        for found in result["profiles"]
+    ]
+    if shares:
+        groups = list(result["profiles"][0]["shares"])
+        text += "\n\nWhere the time goes:\n\n" + table(["chain", "method", *groups, "times the bound"], shares)
+    return text
+
+
+SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "resnet20.json": ("Residual streams: a pretrained ResNet-20", resnet20),
+    "projection_resnet.json": ("Residual streams: projection shortcuts", projection),
+    "path.json": ("Paths between two networks", paths),
+    "tutorial_mlp.json": ("The authors' tutorial: the perceptron", tutorial),
+    "tutorial_cnn.json": ("The authors' tutorial: the convolutional network", tutorial),
+    "lockstep.json": ("Cost: lockstep against layer by layer", lockstep),
+}
+
+
+def main() -> None:
+    text = [
+        "# Measured",
+        "Written by `python benchmarks/report.py` from `benchmarks/results/*.json`; every section names the command "
+        "that gave its numbers and the machine it ran on.",
+    ]
+    for name, (title, section) in SECTIONS.items():
+        if not (RESULTS / name).is_file():
+            continue
+        result = json.loads((RESULTS / name).read_text())
+        machine = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
+        text += [f"## {title}", f"`{result['command']}` ({machine})", section(result)]
+    (ROOT / "docs" / "results.md").write_text("\n\n".join(text) + "\n")
+
+
+if __name__ == "__main__":
+    main()
