@@ -3,6 +3,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from beartype import beartype
+from jaxtyping import Float, TypeCheckError, jaxtyped
 from torch import Tensor, fx, nn
 
 from cases import CASES, TOLERANCE, distance
@@ -107,3 +109,20 @@ def test_a_module_with_a_loop_over_values_is_refused():
 
     with pytest.raises(ArchitectureError, match="Loop cannot be traced"):
         symbolic_trace(Loop())
+
+
+def test_forwards_with_checked_shapes_are_traced_and_checked_afterwards():
+    class Checked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(4, 3)
+
+        @jaxtyped(typechecker=beartype)
+        def forward(self, x: Float[Tensor, "b 4"]) -> Float[Tensor, "b 3"]:
+            return self.a(x)
+
+    net = Checked().eval()
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(symbolic_trace(net)(x), net(x))
+    with pytest.raises(TypeCheckError):
+        net(x[:, :3])

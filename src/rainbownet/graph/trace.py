@@ -3,10 +3,12 @@
 import copy
 import inspect
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from jaxtyping import config
 from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError, DataError
@@ -57,7 +59,8 @@ def symbolic_trace(module: nn.Module) -> fx.GraphModule:
         return root
     try:
         defaults = _defaults(root)
-        graph = _Tracer().trace(root, concrete_args=defaults)
+        with _shapes_unchecked():
+            graph = _Tracer().trace(root, concrete_args=defaults)
     except Exception as error:
         raise ArchitectureError(
             f"network {type(module).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}. The "
@@ -73,6 +76,17 @@ def symbolic_trace(module: nn.Module) -> fx.GraphModule:
     traced = fx.GraphModule(root, graph, type(module).__name__)
     _functionalise(traced)
     return traced
+
+
+@contextmanager
+def _shapes_unchecked() -> Iterator[None]:
+    """Let forwards that jaxtyping checks take the proxies of a trace, which are no tensors."""
+    before = config.jaxtyping_disable
+    config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        config.update("jaxtyping_disable", before)
 
 
 def _defaults(root: nn.Module) -> dict[str, Any]:
