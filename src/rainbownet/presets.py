@@ -11,7 +11,7 @@ from rainbownet.laws import from_dict as law_from_dict
 from rainbownet.readers import Flatten
 
 # Other words are refused with an error of ours, which a checker of types should not come before.
-Draw = Literal["gaussian", "orthogonal", "antithetic", "identity"] | str
+Draw = Literal["auto", "gaussian", "orthogonal", "antithetic", "identity"] | str
 Tie = Literal["joint", "independent"] | str
 Norms = Literal["folded", "explicit"] | str
 
@@ -28,7 +28,8 @@ class Preset:
     Attributes:
         law: The law of the neurons of each population.
         alignment: How a sampled network's channels are mapped onto the reference's.
-        draw: How samples of a law are drawn.
+        draw: How samples of a law are drawn; `"auto"`: in antithetic pairs where neurons have an offset (a bias or a
+            folded norm), orthogonally where they have none.
         tie: `"joint"`: one sample a neuron, shared by all layers that write it (theory, 5); `"independent"`: each layer
             draws its own.
         flatten: Whether maps act on channels or on all features at a flatten.
@@ -41,13 +42,13 @@ class Preset:
 
     law: Law = field(default_factory=Gaussian)
     alignment: Alignment = field(default_factory=LeastSquares)
-    draw: Draw = "antithetic"
+    draw: Draw = "auto"
     tie: Tie = "joint"
     flatten: Flatten = "channels"
     norms: Norms = "folded"
 
     def __post_init__(self) -> None:
-        _one_of("draw", self.draw, ("gaussian", "orthogonal", "antithetic", "identity"))
+        _one_of("draw", self.draw, ("auto", "gaussian", "orthogonal", "antithetic", "identity"))
         _one_of("tie", self.tie, ("joint", "independent"))
         _one_of("flatten", self.flatten, ("channels", "features"))
         _one_of("norms", self.norms, ("folded", "explicit"))

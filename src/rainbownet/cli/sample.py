@@ -25,7 +25,7 @@ def sample(
         typer.Option(help="paper or best: how to draw and align; the law stays as fitted.", rich_help_panel=_DRAW),
     ] = None,
     draw: Annotated[
-        str | None, typer.Option(help="gaussian, orthogonal, antithetic or identity.", rich_help_panel=_DRAW)
+        str | None, typer.Option(help="auto, gaussian, orthogonal, antithetic or identity.", rich_help_panel=_DRAW)
     ] = None,
     alignment: Annotated[
         str | None,

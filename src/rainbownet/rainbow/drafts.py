@@ -116,13 +116,19 @@ def _empty(reference: Network, new: Network, values: dict[str, Tensor]) -> dict[
 
 
 def _draw(law: FittedLaw, n: int, preset: Preset, seed: int, name: str, writers: Sequence[str]) -> Tensor:
-    if preset.tie == "joint" or preset.draw == "identity":
-        return law.draw(n, draw=preset.draw, generator=stream(seed, name))
+    draw = _balanced(law) if preset.draw == "auto" else preset.draw
+    if preset.tie == "joint" or draw == "identity":
+        return law.draw(n, draw=draw, generator=stream(seed, name))
     columns = []
     for group, (start, stop) in _layers(law.blocks, writers).items():
-        drawn = law.draw(n, draw=preset.draw, generator=stream(seed, name, group))
+        drawn = law.draw(n, draw=draw, generator=stream(seed, name, group))
         columns.append(drawn[:, start:stop])
     return torch.cat(columns, dim=1)
+
+
+def _balanced(law: FittedLaw) -> str:
+    """Pairs `m ± g` win where rows come with an offset; without one each pair spends a neuron on what it knows."""
+    return "antithetic" if any(block.size == 1 for block in law.blocks) else "orthogonal"
 
 
 def _layers(blocks: Sequence[Block], writers: Sequence[str]) -> dict[str, tuple[int, int]]:
