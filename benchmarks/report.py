@@ -142,6 +142,7 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "path.json": ("Paths between two networks", paths),
     "tutorial_mlp.json": ("The authors' tutorial: the perceptron", tutorial),
     "tutorial_cnn.json": ("The authors' tutorial: the convolutional network", tutorial),
+    "tutorial_cnn_10000.json": ("The convolutional network with more images to align on", tutorial),
     "lockstep.json": ("Cost: lockstep against layer by layer", lockstep),
 }
 

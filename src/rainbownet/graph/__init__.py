@@ -1,7 +1,8 @@
 """Graph: from a module to its spaces of channels, populations of neurons, writers, readers and norms (theory, 5)."""
 
 from rainbownet.graph import rules as rules
-from rainbownet.graph.network import Network, Population, Reader
+from rainbownet.graph.network import Network, Reader
+from rainbownet.graph.population import Population
 from rainbownet.graph.rules.table import register
 
 __all__ = ["Network", "Population", "Reader", "register"]

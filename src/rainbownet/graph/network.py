@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError
+from rainbownet.graph.population import Population, find_populations, neuron_classes
 from rainbownet.graph.propagate import Norm, Propagation
 from rainbownet.graph.resize import Counter, copied_module, resized_module
 from rainbownet.graph.ties import factor_repeats
@@ -17,35 +18,6 @@ from rainbownet.graph.trace import private_copy, symbolic_trace
 
 Width = int | float | Mapping[str, int | float]
 """A factor on the number of neurons, or one per module prefix."""
-
-
-@dataclass(frozen=True)
-class Population:
-    """Neurons that fill the same slots: they share one law (theory, 5).
-
-    Attributes:
-        name: The module that writes it first; with a number when several populations start there.
-        key: What tells populations apart: their slots, their groups, and whether they are frozen.
-        frozen: Whether its channels belong to an input, an output or positions, and so are never resampled.
-        slots: For each parameter, in order of execution, the entries of its indexed axis that belong to each neuron,
-            an integer array `(n, entries)`.
-        axes: The indexed axis of each of these parameters.
-        writers: The parameters among the slots that read an activation.
-    """
-
-    name: str
-    key: Hashable
-    frozen: bool
-    slots: dict[str, np.ndarray]
-    axes: dict[str, int]
-    writers: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(next(iter(self.slots.values())))
-
-    def starts_in(self, prefix: str) -> bool:
-        """Whether its first writer lies in a module, given by name."""
-        return any(name == prefix or name.startswith(prefix + ".") for name in (self.name, *self.writers[:1]))
 
 
 @dataclass(frozen=True)
@@ -117,8 +89,7 @@ class Network:
         self.propagation = Propagation(self.traced, example)
         self._freeze_heads()
         self._solved = self.propagation.ties.solve()
-        self._owned = _owned_axes(self.propagation, self._solved)
-        self.populations = _populations(self.propagation, self._solved, self._owned)
+        self.populations = find_populations(self.propagation, self._solved)
         self.readers = [r for p in self.propagation.parameters if (r := self._reader(p)) is not None]
         self._check_mixed()
 
@@ -151,7 +122,7 @@ class Network:
         owners = {
             int(root): (population.name, k)
             for population in self.populations
-            for k, root in enumerate(_roots(population, self._solved, self.propagation))
+            for k, root in enumerate(neuron_classes(population, self._solved, self.propagation))
         }
         _, channels, _ = factor_repeats(self._solved.channel[read.ids])
         first = {
@@ -184,7 +155,9 @@ class Network:
                 not have the structure of the original.
         """
         factors = self._factors(width, keep)
-        count = Counter(self._solved, [_roots(p, self._solved, self.propagation) for p in self.populations], factors)
+        count = Counter(
+            self._solved, [neuron_classes(p, self._solved, self.propagation) for p in self.populations], factors
+        )
         root, traced = resized_module(self.root, self.traced, self.propagation, count)
         network = Network.__new__(Network)
         network._set_up(root, traced, self.example, self.head)
@@ -309,47 +282,3 @@ class Network:
 def _two(example: Tensor) -> Tensor:
     """Return two inputs: with one, the batch axis could not be told from an axis of size one."""
     return example[:2] if len(example) > 1 else torch.cat([example, example])
-
-
-def _owned_axes(p: Propagation, solved) -> dict[str, int]:
-    """The axis along which neurons own the entries of each parameter: the one that is drawn, if any."""
-    owned: dict[str, int] = {}
-    for name, parameter in p.parameters.items():
-        drawn = [a for a, ids in parameter.index.items() if not solved.frozen[solved.neuron[ids]].all()]
-        if len(drawn) > 1:
-            raise ArchitectureError(
-                f"parameter {name!r} of shape {parameter.shape} is indexed by drawn channels along axes {drawn}; "
-                "a law of neurons needs one"
-            )
-        if drawn or parameter.index:
-            owned[name] = (drawn or list(parameter.index))[0]
-    return owned
-
-
-def _populations(p: Propagation, solved, owned: dict[str, int]) -> list[Population]:
-    entries: dict[int, dict[str, list[int]]] = {}
-    for name, axis in owned.items():
-        for i, root in enumerate(solved.neuron[p.parameters[name].index[axis]]):
-            entries.setdefault(int(root), {}).setdefault(name, []).append(i)
-    groups: dict[Hashable, list[dict[str, list[int]]]] = {}
-    for root, slots in entries.items():
-        shape = tuple((name, len(indices)) for name, indices in slots.items())
-        key = (shape, tuple(sorted(map(repr, solved.tags.get(root, ())))), bool(solved.frozen[root]))
-        groups.setdefault(key, []).append(slots)
-    taken: dict[str, int] = {}
-    result = []
-    for key, members in groups.items():
-        writers = tuple(name for name in members[0] if p.parameters[name].read is not None)
-        first = writers[0] if writers else next(iter(members[0]))
-        base = first.rpartition(".")[0] or first
-        number = taken.get(base, 0)
-        taken[base] = number + 1
-        slots = {name: np.array([m[name] for m in members]) for name in members[0]}
-        name = f"{base}#{number}" if number else base
-        result.append(Population(name, key, key[2], slots, {n: owned[n] for n in slots}, writers))  # type: ignore[index]
-    return result
-
-
-def _roots(population: Population, solved, p: Propagation) -> np.ndarray:
-    name, entries = next(iter(population.slots.items()))
-    return solved.neuron[p.parameters[name].index[population.axes[name]]][entries[:, 0]]
