@@ -4,9 +4,9 @@
 
 For each network: the accuracy of the limit for each alignment and number of landmarks, beside the trained network and
 the white control; accuracy of Gaussian samples and the relative distance of their outputs to the limit's at each width,
-with the slope of its logarithm; time per image. `digits` is the perceptron 64–256–256–10 on scikit-learn's digits; `mlp`
-and `cnn` are those of the authors' tutorial on grey CIFAR-10, whose images come from a folder in the Hugging Face layout
-or from `--data-file`, which `benchmarks/tutorial.py --export` writes.
+with the slope of its logarithm; time per image. `digits` is the perceptron 64–256–256–10 on scikit-learn's digits;
+`mlp` and `cnn` are those of the authors' tutorial on grey CIFAR-10, whose images come from a folder in the Hugging Face
+layout or from `--data-file`, which `benchmarks/tutorial.py --export` writes.
 """
 
 import argparse
