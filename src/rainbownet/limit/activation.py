@@ -1,7 +1,7 @@
 """Activations of a traced network: one operation cut out of the graph, and the kernel it has in infinite width."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,36 +14,36 @@ from rainbownet.limit.kernel import Kernel, dual_kernel
 Activation = nn.Module | Callable[[Tensor], Tensor]
 
 
-def operation(module: nn.Module, node: fx.Node | None) -> fx.GraphModule:
-    """Return a module that does what one node does, to its one tensor argument.
+def operation(module: nn.Module, nodes: Sequence[fx.Node]) -> fx.GraphModule:
+    """Return a module that does what nodes do, one after another, to one tensor.
 
     Args:
-        module: The traced network the node belongs to.
-        node: A node with one tensor among its arguments; None for the identity.
+        module: The traced network the nodes belong to.
+        nodes: Nodes with one tensor among their arguments, the value of the one before; none for the identity.
 
     Example:
         >>> from rainbownet.graph.trace import symbolic_trace
         >>> net = symbolic_trace(nn.Sequential(nn.Linear(1, 1), nn.Tanh()))
-        >>> operation(net, list(net.graph.nodes)[2])(torch.ones(2))
+        >>> operation(net, list(net.graph.nodes)[2:3])(torch.ones(2))
         tensor([0.7616, 0.7616])
     """
     root, graph = nn.Module(), fx.Graph()
-    x = graph.placeholder("x")
-    if node is None:
-        graph.output(x)
-        return fx.GraphModule(root, graph)
-    if node.op == "call_module":
-        root.add_module("activation", copy.deepcopy(fetch(module, str(node.target))))
-        graph.output(graph.call_module("activation", (x,)))
-    else:
-        graph.output(graph.node_copy(node, lambda _: x))
+    value = graph.placeholder("x")
+    for i, node in enumerate(nodes):
+        if node.op == "call_module":
+            root.add_module(f"activation{i}" if i else "activation", copy.deepcopy(fetch(module, str(node.target))))
+            value = graph.call_module(f"activation{i}" if i else "activation", (value,))
+        else:
+            value = graph.node_copy(node, lambda _, before=value: before)
+    graph.output(value)
     return fx.GraphModule(root, graph)
 
 
 def activation_of(single: fx.GraphModule) -> Activation:
     """Return the module or function whose dual activation is that of an operation.
 
-    Functions with constants are turned into the module that means the same, where the table of dual activations has it.
+    Functions with constants are turned into the module that means the same, where the table of dual activations has it;
+    several operations in a row have no closed form, and are expanded in Hermite polynomials.
 
     Args:
         single: What `operation` returned.
@@ -54,9 +54,12 @@ def activation_of(single: fx.GraphModule) -> Activation:
         >>> activation_of(fx.GraphModule(nn.Module(), graph))
         ReLU()
     """
-    node = next((node for node in single.graph.nodes if node.op.startswith("call_")), None)
-    if node is None:
+    nodes = [node for node in single.graph.nodes if node.op.startswith("call_")]
+    if not nodes:
         return nn.Identity()
+    if len(nodes) > 1:
+        return single
+    node = nodes[0]
     if node.op == "call_module":
         return fetch(single, str(node.target))
     name = operation_name(node.target).rstrip("_")

@@ -58,7 +58,9 @@ def build_limit(
     and a map to the reference's channels. The layers after it, pooling and the classifier among them, are the
     reference's own. Maps act where a layer ends, on its channels: a sample whose maps act after pooling tends to
     slightly different ones. Norms after a non-linearity act on reference channels, their statistics measured again:
-    the mean is exact, the variance is that of a channel of the reference instead of that of each of the neurons.
+    the mean is exact, the variance is that of a channel of the reference instead of that of each of the neurons. The
+    ridge of least squares is relative to the mean energy of a feature, so that its strength follows their number: with
+    `LeastSquares` samples of growing width tend to the limit of no ridge, only near that of another.
 
     With a mean (that of the law, or biases) the kernel of most non-linearities is an integral, 25 times as long to
     compute as the closed form without.
@@ -120,7 +122,7 @@ def build_limit(
         law = rainbow.laws[name]
         rows, means[name] = white_rows(law, population.writers, names[name], joint=preset.tie == "joint")
         write_rows(white, population, law, rows, parameters.fixed, names[name])
-    activations = [operation(reference.traced, plan.node) for plan in plans]
+    activations = [operation(reference.traced, plan.nodes) for plan in plans]
     pair = _pair(reference, white, plans, activations, means, landmarks)
     fits = {}
     for plan in plans:
@@ -191,7 +193,7 @@ def _pair(
 
 def _after(plans: Sequence[LayerPlan]) -> set[fx.Node]:
     """Return the nodes that follow a layer of infinite width."""
-    found = {node for plan in plans for node in ([plan.node] if plan.node is not None else plan.readers)}
+    found = {node for plan in plans for node in (plan.nodes[-1:] or plan.readers)}
     waiting = list(found)
     while waiting:
         new = set(waiting.pop().users) - found

@@ -51,7 +51,7 @@ def save_limit(limit: LimitNetwork, path: str | PathLike[str]) -> int:
         "format": FORMAT,
         "program": to_program(_without_layers(limit)),
         "layers": layers,
-        "table": json.loads(str(limit.table.to_json(orient="records", double_precision=15))),
+        "table": limit.table.to_dict("records"),
         "provenance": limit.provenance,
     }
     return write_atomically(Path(path), serialise(tensors, metadata={"rainbownet.limit": json.dumps(metadata)}))

@@ -29,7 +29,7 @@ def rows_of_channels(value: Tensor, dim: int) -> Inexact[Tensor, "b c"]:
 def channels_from_rows(rows: Inexact[Tensor, "b c"], like: Tensor, dim: int) -> Tensor:
     """Return rows as an activation with the images and positions of another."""
     moved = like.movedim(dim, -1)
-    return rows.to(like.dtype).reshape(*moved.shape[:-1], rows.shape[1]).movedim(-1, dim)
+    return rows.to(like.dtype).reshape(*moved.shape[:-1], rows.shape[1]).movedim(-1, dim).contiguous()
 
 
 class LimitFeatures(nn.Module):
@@ -91,7 +91,7 @@ class LimitLayer(nn.Module):
     Example:
         >>> import torch
         >>> from rainbownet.limit.activation import operation
-        >>> layer = LimitLayer(operation(nn.Module(), None), 1, False, torch.eye(2), 3 * torch.eye(2))
+        >>> layer = LimitLayer(operation(nn.Module(), []), 1, False, torch.eye(2), 3 * torch.eye(2))
         >>> layer(torch.tensor([[1.0, 2.0]]))  # the kernel of a linear layer is the inner product
         tensor([[3., 6.]])
     """

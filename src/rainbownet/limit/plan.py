@@ -8,22 +8,24 @@ linear and acts channel by channel, and be added to each other: the coordinates 
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
-from torch import fx, nn
+from torch import fx
 
 from rainbownet.errors import RainbowWarning, UnsupportedOp
 from rainbownet.graph import Network, Population
 from rainbownet.graph.rules.table import operation_name
 from rainbownet.limit.activation import is_pointwise, operation
 
-_LINEAR_NAMES = ("AvgPool", "AdaptiveAvgPool", "ZeroPad", "Dropout", "AlphaDropout", "Identity", "Upsample", "Flatten")
-_LINEAR = {
+_MODULES = ("AvgPool", "AdaptiveAvgPool", "ZeroPad", "Dropout", "AlphaDropout", "Identity", "Upsample")
+_CHANNELWISE = {
     *(f"{kind}{d}d" for kind in ("avg_pool", "adaptive_avg_pool", "dropout") for d in (1, 2, 3)),
-    *("dropout", "contiguous", "clone", "detach", "to", "float", "identity", "add", "sub", "mean", "sum"),
-    *("flatten", "view", "reshape", "squeeze", "unsqueeze", "permute", "transpose", "movedim", "pad", "cat", "getitem"),
+    *("dropout", "contiguous", "clone", "detach", "to", "float", "identity"),
 }
-_SHAPES = {"flatten", "view", "reshape", "squeeze", "unsqueeze", "permute", "transpose", "movedim", "cat", "getitem"}
-_SHAPES |= {"mean", "sum", "pad"}
+"""Linear operations that act channel by channel, whatever the channels are."""
+
+_SHAPES = {"flatten", "view", "reshape", "squeeze", "unsqueeze", "permute", "transpose", "movedim", "getitem"}
+_SHAPES |= {"cat", "concat", "mean", "sum", "pad", "Flatten", "Unflatten"}
 """Linear operations that may move the axis of the channels or tell them apart: only reference channels go through."""
 
 
@@ -35,7 +37,7 @@ class LayerPlan:
         name: Name of the layer that writes its pre-activation last.
         population: Name of the population.
         source: Node whose value is white.
-        node: The non-linearity, or None where a linear layer follows without one.
+        nodes: The non-linearity, one operation after another; empty where a linear layer follows without one.
         dim: Axis of the channels of the white value.
         channels: Number of neurons of the reference.
         readers: Without non-linearity: the nodes that read the value.
@@ -44,7 +46,7 @@ class LayerPlan:
     name: str
     population: str
     source: fx.Node
-    node: fx.Node | None
+    nodes: list[fx.Node]
     dim: int
     channels: int
     readers: list[fx.Node] = field(default_factory=list)
@@ -58,6 +60,10 @@ class _White:
 
 
 _RETURNED = "returned"
+"""What a layer of infinite width returned."""
+
+_MAPPED = "mapped"
+"""The same, for one without non-linearity."""
 
 
 def preactivation(network: Network, population: Population, folded: Collection[str]) -> list[str]:
@@ -134,94 +140,135 @@ class _Planner:
         self.plans: list[LayerPlan] = []
         self.state: dict[fx.Node, _White | str | None] = {}
         for node in network.traced.graph.nodes:
-            self.state[node] = self._visit(node)
+            if node not in self.state:
+                self.state[node] = self._visit(node)
 
     def _visit(self, node: fx.Node) -> _White | str | None:
-        written = [name for name in self._parameters(node) if name in self.writes]
+        states = {self.state[n] for n in node.all_input_nodes if self.state[n] is not None}
         white = [n for n in node.all_input_nodes if isinstance(self.state[n], _White)]
-        returned = any(self.state[n] == _RETURNED for n in node.all_input_nodes)
+        written = [name for name in self._parameters(node) if name in self.writes]
         reads = bool(written) or node in self.reads or node.op == "output"
-        if white and (reads or operation_name(self._what(node)) in _SHAPES or isinstance(self._what(node), nn.Flatten)):
-            self._end_without_activation(white[0], node)
-            white, returned = white[1:], True
+        if white and (reads or self._name(node) in _SHAPES):
+            for source in white:
+                self._end_without_activation(source, node)
+            states.add(_MAPPED)
+            white = []
         if written:
             return self._written(node, written[0])
-        if reads:
+        if reads or not states or not _holds_tensors(self.network.propagation.shapes[node]):
             return None
-        if white:
-            return self._pass_white(node, white, returned)
-        if returned and isinstance(self.network.propagation.shapes[node], tuple):
-            self._warn_unless_linear(node)
-            return _RETURNED
-        return None
+        return self._pass_white(node, white) if white else self._pass_returned(node, states)
 
     def _written(self, node: fx.Node, name: str) -> _White:
-        population = self.writes[name]
         read = self.network.propagation.parameters[name].read
         assert read is not None
-        ndim = len(self.network.propagation.shapes[node])
-        return _White(
-            population.name, name.rpartition(".")[0] or name, read.dim - ndim if read.dim == ndim - 1 else read.dim
-        )
+        last = read.dim == len(self.network.propagation.shapes[node]) - 1
+        return _White(self.writes[name].name, name.rpartition(".")[0] or name, -1 if last else read.dim)
 
-    def _pass_white(self, node: fx.Node, white: list[fx.Node], returned: bool) -> _White | str:
+    def _pass_white(self, node: fx.Node, white: list[fx.Node]) -> _White | str:
         states = [self.state[n] for n in white]
         first = states[-1]
         assert isinstance(first, _White)
         norm = self.network.propagation.norms.get(node)
-        others = [n for n in node.all_input_nodes if n not in white]
+        if norm is not None and norm.name in self.folded:
+            return first
         if norm is not None:
-            if norm.name in self.folded:
-                return first
             raise self._unsupported(
                 node,
                 "a batch norm before a non-linearity must be folded (norms='folded', affine, with running statistics, "
                 "right after one layer): the variance it divides by differs from neuron to neuron",
             )
-        if operation_name(self._what(node)) in ("add", "sub") and len(node.all_input_nodes) > 1:
-            if returned or others or node.kwargs or len({(s.population, s.dim) for s in states}) > 1:  # type: ignore[union-attr]
-                raise self._unsupported(
-                    node,
-                    "it adds to a pre-activation what has been through a non-linearity, and the sum is not Gaussian; "
-                    "only linear streams have a known limit",
-                )
-            return first
-        if len(white) == 1 and not others:
-            if _is_linear(self._what(node)):
+        if len(node.all_input_nodes) > 1:
+            alike = len({(s.population, s.dim) for s in states if isinstance(s, _White)}) == 1
+            if (
+                self._name(node) in ("add", "sub")
+                and len(white) == len(node.all_input_nodes)
+                and alike
+                and not node.kwargs
+            ):
                 return first
-            if is_pointwise(operation(self.network.traced, node)):
-                self._add(white[0], node)
-                return _RETURNED
-        raise self._unsupported(
-            node,
-            "between a layer and its non-linearity only linear operations that act channel by channel are known",
-        )
+            raise self._unsupported(
+                node,
+                "it combines a pre-activation with what has been through a non-linearity, which is not Gaussian; only "
+                "linear streams have a known limit",
+            )
+        if self._is_channelwise(node):
+            return first
+        chain = self._activation(node)
+        if not chain:
+            raise self._unsupported(
+                node,
+                "between a layer and its non-linearity only linear operations that act channel by channel are known",
+            )
+        self._add(white[0], chain)
+        for part in chain:
+            self.state[part] = _RETURNED
+        return _RETURNED
 
-    def _add(self, source: fx.Node, node: fx.Node | None) -> LayerPlan:
+    def _activation(self, node: fx.Node) -> list[fx.Node]:
+        """Return the operations from a node on that together act entry by entry."""
+        chain: list[fx.Node] = []
+        while len(node.all_input_nodes) == 1 and node.op.startswith("call_"):
+            plain = not self._is_channelwise(node) and self._name(node) not in _SHAPES
+            if not plain or node in self.reads or node in self.network.propagation.norms:
+                break
+            if not is_pointwise(operation(self.network.traced, [node])):
+                break
+            chain.append(node)
+            if len(node.users) != 1:
+                break
+            node = next(iter(node.users))
+        return chain
+
+    def _pass_returned(self, node: fx.Node, states: set[_White | str | None]) -> str:
+        several = len(node.all_input_nodes) > 1
+        scales = self._name(node) in ("mul", "div", "truediv") and not several
+        norm = self.network.propagation.norms.get(node)
+        if norm is not None and norm.name not in self.folded and not self._tracks(norm.name):
+            raise self._unsupported(
+                node, "a batch norm without running statistics depends on how images come in batches"
+            )
+        linear = norm is not None or (
+            scales or self._is_channelwise(node) or self._name(node) in _SHAPES or self._name(node) in ("add", "sub")
+        )
+        if not linear:
+            if _MAPPED in states:
+                raise self._unsupported(
+                    node, "it is a non-linearity that does not directly follow the layers it acts on"
+                )
+            warnings.warn(
+                f"layer {self.network.propagation.module_path(node)!r} ({node.name}) is not linear and acts on a layer "
+                "of infinite width: it is applied to the reference's channels, and samples do not tend to exactly that",
+                RainbowWarning,
+                stacklevel=6,
+            )
+        return _MAPPED if _MAPPED in states else _RETURNED
+
+    def _add(self, source: fx.Node, nodes: list[fx.Node]) -> LayerPlan:
         state = self.state[source]
         assert isinstance(state, _White)
         taken = sum(plan.name == state.writer or plan.name.startswith(f"{state.writer}#") for plan in self.plans)
         name = f"{state.writer}#{taken}" if taken else state.writer
         size = len(self.members[state.population])
-        self.plans.append(LayerPlan(name, state.population, source, node, state.dim, size))
+        self.plans.append(LayerPlan(name, state.population, source, nodes, state.dim, size))
         return self.plans[-1]
 
     def _end_without_activation(self, source: fx.Node, reader: fx.Node) -> None:
-        known = next((plan for plan in self.plans if plan.source is source and plan.node is None), None)
-        (known or self._add(source, None)).readers.append(reader)
+        known = next((plan for plan in self.plans if plan.source is source and not plan.nodes), None)
+        (known or self._add(source, [])).readers.append(reader)
 
-    def _warn_unless_linear(self, node: fx.Node) -> None:
-        linear = _is_linear(self._what(node)) or node in self.network.propagation.norms
-        if not linear and operation_name(self._what(node)) not in ("mul", "div", "truediv"):
-            warnings.warn(
-                f"layer {self.network.propagation.module_path(node)!r} ({node.name}) is not linear and acts on a layer "
-                "of infinite width: it is applied to the reference's channels, and samples do not tend to exactly that",
-                RainbowWarning,
-                stacklevel=5,
-            )
+    def _name(self, node: fx.Node) -> str:
+        if node.op == "call_module":
+            return type(self.network.modules[str(node.target)]).__name__
+        return operation_name(node.target)
 
-    def _what(self, node: fx.Node) -> object:
-        return self.network.modules[str(node.target)] if node.op == "call_module" else node.target
+    def _tracks(self, norm: str) -> bool:
+        module: Any = self.network.modules[norm]
+        return module.running_mean is not None
+
+    def _is_channelwise(self, node: fx.Node) -> bool:
+        name = self._name(node)
+        return name.startswith(_MODULES) if node.op == "call_module" else name in _CHANNELWISE
 
     def _parameters(self, node: fx.Node) -> list[str]:
         if node.op == "call_module":
@@ -235,7 +282,6 @@ class _Planner:
         )
 
 
-def _is_linear(what: object) -> bool:
-    if isinstance(what, nn.Module):
-        return type(what).__name__.startswith(_LINEAR_NAMES) or type(what).__name__.startswith("Unflatten")
-    return operation_name(what) in _LINEAR
+def _holds_tensors(shape: object) -> bool:
+    """Whether a value of which the graph keeps this is a tensor, or has some, rather than sizes."""
+    return isinstance(shape, tuple) or (isinstance(shape, list) and any(_holds_tensors(part) for part in shape))

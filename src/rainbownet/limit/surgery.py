@@ -41,12 +41,15 @@ def with_layers(
     for plan, layer in zip(plans, layers, strict=True):
         folder.add_module(key(plan), layer)
     root.add_module(FOLDER, folder)
-    ours = {plan.node: plan for plan in plans if plan.node is not None}
-    linear = {plan.source: plan for plan in plans if plan.node is None}
+    ours = {plan.nodes[-1]: plan for plan in plans if plan.nodes}
+    inner = {node for plan in plans for node in plan.nodes[:-1]}
+    linear = {plan.source: plan for plan in plans if not plan.nodes}
     new = fx.Graph()
     values: dict[fx.Node, fx.Node] = {}
     ends: dict[tuple[fx.Node, fx.Node], fx.Node] = {}
     for node in graph.nodes:
+        if node in inner:
+            continue
         if node in ours:
             values[node] = _call(new, ours[node], values[ours[node].source], parts)
             continue
