@@ -150,6 +150,8 @@ def run_network(kind: str, train_images: Images, test: Images, options: Any) -> 
     exact = laws[rn.Gaussian()].sample(batches, draw="identity", alignment=rn.Procrustes(), max_images=options.images)
     rows = []
     for method in methods(kind, options.widths):
+        if options.methods and method.name not in options.methods:
+            continue
         features = round(1600 * method.width) if method.flatten == "features" else 0
         if options.device == "cpu" and features > MOST_FEATURES_ON_CPU:
             print(f"{kind}: {method.name} ×{method.width:g} on {features} features is left to a GPU")
@@ -244,6 +246,7 @@ def main() -> None:
     parser.add_argument("--train-seed", type=int, default=0)
     parser.add_argument("--widths", type=float, nargs="+", default=[1.0, 2.0, 4.0, 8.0])
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--methods", nargs="+", help="names of the methods to run; all by default")
     parser.add_argument("--runs", type=Path, help="folder where trained networks are kept and found again")
     parser.add_argument("--data-file", type=Path, help="safetensors file that --export wrote")
     parser.add_argument("--export", type=Path, metavar="FILE", help="write CIFAR-10 to a safetensors file and stop")
