@@ -233,16 +233,18 @@ def main() -> None:
     parser.add_argument("--train-seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, help="folder where trained networks are kept and found again")
     parser.add_argument("--data-file", type=Path, help="safetensors file that benchmarks/tutorial.py --export wrote")
-    parser.add_argument("--out", type=Path, default=RESULTS / "limit.json")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results, limit-<network>.json")
     options = parser.parse_args()
     torch.backends.cudnn.allow_tf32 = False
     warnings.simplefilter("ignore", RainbowWarning)
-    began = time.perf_counter()
-    results = {kind: run_network(kind, options) for kind in options.networks}
-    print_tables(results)
     settings = {key: value for key, value in vars(options).items() if not isinstance(value, Path)}
-    seconds = time.perf_counter() - began
-    write_json(options.out, {"options": settings, "seconds": seconds, "networks": results}, device=options.device)
+    results = {}
+    for kind in options.networks:
+        began = time.perf_counter()
+        results[kind] = run_network(kind, options)
+        report = {"options": settings, "seconds": time.perf_counter() - began, "network": kind, **results[kind]}
+        write_json(options.out / f"limit-{kind}.json", report, device=options.device)
+    print_tables(results)
 
 
 if __name__ == "__main__":

@@ -143,6 +143,8 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "tutorial_mlp.json": ("The authors' tutorial: the perceptron", tutorial),
     "tutorial_cnn.json": ("The authors' tutorial: the convolutional network", tutorial),
     "tutorial_cnn_10000.json": ("The convolutional network with more images to align on", tutorial),
+    "tutorial_published.json": ("The published method on the convolutional network, all training images", tutorial),
+    "tutorial_published_1.json": ("The same on a network of another seed", tutorial),
     "lockstep.json": ("Cost: lockstep against layer by layer", lockstep),
 }
 
