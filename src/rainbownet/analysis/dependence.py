@@ -1,0 +1,131 @@
+"""Dependence between neurons: are they drawn one by one, or do they know of each other?"""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rainbownet.analysis.bulk import check_rows, whitened_rows
+from rainbownet.errors import RainbowError
+from rainbownet.laws.factor import thin_factor
+
+STATISTICS = ("mean cosine", "mean squared cosine", "nearest |cosine|")
+
+
+def neuron_dependence(
+    rows: Float[Tensor, "n D"],
+    networks: Int[Tensor, " n"] | None = None,
+    factor: Float[Tensor, "r D"] | None = None,
+    *,
+    shuffles: int = 199,
+    max_neurons: int = 512,
+    seed: int = 0,
+) -> pd.DataFrame:
+    r"""Test whether neurons of one network are independent, against shuffles.
+
+    Neurons that attract, repel or copy each other show in the cosines of their whitened weights. With `networks`,
+    neurons are dealt to networks anew: an exact test, for independent neurons of one law do not know their network.
+    Without, the coordinates of each direction are dealt to neurons anew: neurons alike in many directions at once,
+    such as copies, become unlike.
+
+    Args:
+        rows: Rows of weights, aligned where they come from several networks.
+        networks: Number of the network of each row, two networks at least.
+        factor: Factor of the covariance that whitens; the rows' own by default. Their own covariance makes whitened
+            rows a tight frame, shuffled or not, so copies then show only where neurons outnumber directions little.
+        shuffles: How many; the smallest p-value is 2 / (shuffles + 1).
+        max_neurons: Neurons of each network that are compared, drawn at random where there are more. Time grows as
+            `max_neurons`² · directions · `shuffles` for each network.
+        seed: Seed of neurons and shuffles.
+
+    Returns:
+        A row per statistic, each over pairs of neurons of one network: mean cosine (positive: they attract), mean
+        squared cosine, mean of each neuron's largest |cosine| (near copies and opposites). Columns: `statistic`,
+        `value`, `shuffled` and `deviation` (mean and standard deviation over shuffles), `z` and `p` (two-sided).
+
+    Raises:
+        RainbowError: If there are fewer than 8 rows, fewer than two networks or two neurons in one, or no shuffles.
+
+    Example:
+        >>> rows = torch.randn(60, 20, generator=torch.Generator().manual_seed(0))
+        >>> copies = torch.cat([rows[:30], rows[:30] + 0.1 * rows[30:]])
+        >>> [bool(neuron_dependence(r, factor=torch.eye(20)).p.min() < 0.02) for r in (rows, copies)]
+        [False, True]
+    """
+    values = check_rows(rows)
+    if len(values) < 8:
+        raise RainbowError(f"rows: {len(values)} are too few to compare neurons; 8 are the least")
+    if shuffles < 1:
+        raise RainbowError(f"shuffles: at least 1 is needed, got {shuffles}")
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.zeros(len(values), dtype=torch.long) if networks is None else networks.long().cpu()
+    groups = _groups(labels, len(values), max_neurons, generator, several=networks is not None)
+    values = values.cpu()
+    white = thin_factor(values)[0] if factor is None else whitened_rows(values, factor.cpu())
+    kept = torch.cat(groups)
+    unit = torch.nn.functional.normalize(white[kept], dim=1)
+    parts = list(torch.arange(len(kept)).split([len(group) for group in groups]))
+    again: Literal["deal", "columns", "whiten"]
+    again = "deal" if networks is not None else ("whiten" if factor is None else "columns")
+    if again == "whiten":
+        unit = torch.nn.functional.normalize(thin_factor(unit)[0], dim=1)
+    measured = _statistics(unit, parts)
+    shuffled = np.stack([_statistics(_shuffled(unit, again, generator), parts) for _ in range(shuffles)])
+    return pd.DataFrame([_row(name, measured[k], shuffled[:, k]) for k, name in enumerate(STATISTICS)])
+
+
+def _groups(labels: Tensor, count: int, most: int, generator: torch.Generator, *, several: bool) -> list[Tensor]:
+    """Return the indices of the neurons of each network that are compared."""
+    if len(labels) != count:
+        raise RainbowError(f"networks: {len(labels)} numbers for {count} rows; one for each is needed")
+    if most < 2:
+        raise RainbowError(f"max_neurons: at least 2 are needed, got {most}")
+    names = labels.unique()
+    if several and len(names) < 2:
+        raise RainbowError("networks: all rows are of one network; leave it out to shuffle coordinates instead")
+    groups = []
+    for name in names:
+        members = (labels == name).nonzero()[:, 0]
+        if len(members) < 2:
+            raise RainbowError(f"networks: number {int(name)} has one neuron; two at least make a pair")
+        groups.append(members[torch.randperm(len(members), generator=generator)[:most]])
+    return groups
+
+
+def _shuffled(unit: Tensor, how: str, generator: torch.Generator) -> Tensor:
+    if how == "deal":
+        return unit[torch.randperm(len(unit), generator=generator)]
+    order = torch.rand(unit.shape, generator=generator).argsort(0)
+    dealt = unit.gather(0, order)
+    return torch.nn.functional.normalize(thin_factor(dealt)[0] if how == "whiten" else dealt, dim=1)
+
+
+def _statistics(unit: Tensor, parts: list[Tensor]) -> np.ndarray:
+    """Return mean cosine, mean squared cosine and mean largest |cosine| of pairs within parts."""
+    first = second = nearest = 0.0
+    pairs = neurons = 0
+    for part in parts:
+        cosines = unit[part] @ unit[part].T
+        cosines.fill_diagonal_(0)
+        first += cosines.sum().item()
+        second += cosines.square().sum().item()
+        nearest += cosines.abs().amax(1).sum().item()
+        pairs += len(part) * (len(part) - 1)
+        neurons += len(part)
+    return np.array([first / pairs, second / pairs, nearest / neurons])
+
+
+def _row(name: str, value: float, shuffled: np.ndarray) -> dict[str, str | float]:
+    above, below = ((1 + int((sign * shuffled >= sign * value).sum())) / (1 + len(shuffled)) for sign in (1, -1))
+    deviation = float(shuffled.std())
+    return {
+        "statistic": name,
+        "value": float(value),
+        "shuffled": float(shuffled.mean()),
+        "deviation": deviation,
+        "z": float((value - shuffled.mean()) / deviation) if deviation > 0 else float("nan"),
+        "p": min(1.0, 2 * min(above, below)),
+    }
