@@ -1,0 +1,57 @@
+"""Analyses: from networks and rows of weights to tables, as the published ones compute them."""
+
+from rainbownet.analysis.aligned import Aligned, align_networks
+from rainbownet.analysis.bases import BASES, explained_variance, layer_basis
+from rainbownet.analysis.bulk import Bulk, marchenko_pastur
+from rainbownet.analysis.clipping import clip, clipping_curve, informative_rank
+from rainbownet.analysis.convergence import (
+    activation_convergence,
+    covariance_convergence,
+    covariance_distance,
+    width_slopes,
+)
+from rainbownet.analysis.dependence import neuron_dependence
+from rainbownet.analysis.dynamics import training_dynamics, weight_trajectories
+from rainbownet.analysis.fits import SpectrumFit, fit_exponential, fit_power_law
+from rainbownet.analysis.gaussianity import gaussianity, qq_table
+from rainbownet.analysis.layer import AlignedLayer, Match
+from rainbownet.analysis.spatial import spatial_cosines, spatial_covariance, spatial_eigenvectors
+from rainbownet.analysis.spectra import activation_spectra, effective_ranks, weight_spectra
+from rainbownet.analysis.universality import Learned, eigenvector_cosines, group_similarity, learned_covariance
+
+__all__ = [
+    "BASES",
+    "Aligned",
+    "AlignedLayer",
+    "Bulk",
+    "Learned",
+    "Match",
+    "SpectrumFit",
+    "activation_convergence",
+    "activation_spectra",
+    "align_networks",
+    "clip",
+    "clipping_curve",
+    "covariance_convergence",
+    "covariance_distance",
+    "effective_ranks",
+    "eigenvector_cosines",
+    "explained_variance",
+    "fit_exponential",
+    "fit_power_law",
+    "gaussianity",
+    "group_similarity",
+    "informative_rank",
+    "layer_basis",
+    "learned_covariance",
+    "marchenko_pastur",
+    "neuron_dependence",
+    "qq_table",
+    "spatial_cosines",
+    "spatial_covariance",
+    "spatial_eigenvectors",
+    "training_dynamics",
+    "weight_spectra",
+    "weight_trajectories",
+    "width_slopes",
+]

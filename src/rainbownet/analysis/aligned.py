@@ -1,0 +1,236 @@
+"""Aligned networks: the activations' moments and the rows of the weights of several networks, in one basis."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from rainbownet.analysis.layer import AlignedLayer, match, turned, weight_rows
+from rainbownet.analysis.moments import HubMoments, Maps, key_of
+from rainbownet.errors import ArchitectureError, RainbowError
+from rainbownet.graph import Network, Reader
+from rainbownet.lockstep import Chunk, ImageChunks, first_inputs, walk
+from rainbownet.lockstep.plan import chunk_size, default_budget, default_images
+from rainbownet.rainbow.several import ROUNDS
+from rainbownet.readers import Flatten, map_size
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Several networks in one basis, layer by layer in order of execution.
+
+    Attributes:
+        layers: The layers, by name.
+        count: Number of networks.
+        reference: Number of the network whose channels are the basis.
+        images: Images that were read.
+    """
+
+    layers: Mapping[str, AlignedLayer]
+    count: int
+    reference: int
+    images: int
+
+    def __getitem__(self, name: str) -> AlignedLayer:
+        if name not in self.layers:
+            raise ArchitectureError(f"layer {name!r}: there is none of that name; there are {list(self.layers)}")
+        return self.layers[name]
+
+    def __iter__(self) -> Iterator[AlignedLayer]:
+        return iter(self.layers.values())
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def table(self) -> pd.DataFrame:
+        """Return how well the networks match the reference.
+
+        Returns:
+            A row per layer and network: `layer`, `network`, `channels`, `rows`, `similarity`, `error` on the images
+            fitted, `held_rows`, `held_similarity`, `held_error` on the others (NaN without any).
+        """
+        return pd.DataFrame(
+            [
+                {
+                    "layer": layer.name,
+                    "network": m,
+                    "channels": fitted.own_channels,
+                    "rows": fitted.rows,
+                    "similarity": fitted.similarity,
+                    "error": fitted.error,
+                    "held_rows": 0 if layer.held is None else layer.held[m].rows,
+                    "held_similarity": math.nan if layer.held is None else layer.held[m].similarity,
+                    "held_error": math.nan if layer.held is None else layer.held[m].error,
+                }
+                for layer in self
+                for m, fitted in enumerate(layer.fitted)
+            ]
+        )
+
+
+def align_networks(
+    networks: nn.Module | Sequence[nn.Module],
+    loader: Iterable[Any],
+    *,
+    reference: int | str = 0,
+    layers: Sequence[str] | None = None,
+    max_images: int | None = None,
+    holdout: float = 0.1,
+    test: Iterable[Any] | None = None,
+    flatten: Flatten = "channels",
+    budget: int | None = None,
+    device: torch.device | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Aligned:
+    r"""Bring the weight layers of several networks to the channels of a reference, in one pass over the images.
+
+    At the input of every layer the rotation of a network's channels onto the reference's is the polar factor of their
+    cross moment (R6); at layers that read the images it is the identity. With the reference `"mean"` the networks are
+    aligned to the first, then twice again to the mean of their aligned activations, in three passes.
+
+    Args:
+        networks: A network, or several of the same operations; their widths may differ unless the reference is the
+            mean.
+        loader: Yields inputs or (inputs, targets).
+        reference: Number of the network whose channels are the basis, or `"mean"`.
+        layers: Names of the layers wanted; all by default.
+        max_images: Images to read; by default 4096, more where the width asks for it, fewer where the loader ends.
+        holdout: Share of the images that is kept to measure the alignment, at most one half.
+        test: Images to measure the alignment on instead of a share of the others.
+        flatten: At a flatten, whether rotations act on channels or on all features.
+        budget: Bytes of activations held in memory.
+        device: Where to compute; that of the loader's images by default.
+        progress: Called with the images read and those there may be, in each pass.
+
+    Returns:
+        The layers in order of execution. Moments, rotations and rows are in double precision on the CPU: a layer of
+        `d` channels, `n` rows and `D` columns takes some `8 (2 d² + n D)` bytes for each network.
+
+    Raises:
+        ArchitectureError: If a network cannot be traced, has other operations, or a layer is not there.
+        AlignmentError: If activations are dead or not finite, naming the layer.
+        DataError: If the loader is empty, ends before `max_images`, or does not fit the networks.
+        RainbowError: If an option has no meaning.
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+        >>> aligned = align_networks([net, net], [torch.randn(64, 4, generator=generator)])
+        >>> aligned.table()[["layer", "network", "channels", "held_similarity", "held_error"]].round(4)
+          layer  network  channels  held_similarity  held_error
+        0     0        0         4              1.0         0.0
+        1     0        1         4              1.0         0.0
+        2     2        0         8              1.0         0.0
+        3     2        1         8              1.0         0.0
+        >>> [tuple(layer.stacked().shape) for layer in aligned]
+        [(16, 4), (6, 8)]
+    """
+    modules = [networks] if isinstance(networks, nn.Module) else list(networks)
+    if not modules:
+        raise ArchitectureError("networks: an empty sequence; one network at least is needed")
+    if not 0 <= holdout <= 0.5:
+        raise RainbowError(f"holdout: expected a share between 0 and 0.5, got {holdout}")
+    if not (reference == "mean" or (isinstance(reference, int) and 0 <= reference < len(modules))):
+        raise RainbowError(f"reference: expected 'mean' or a number below {len(modules)}, got {reference!r}")
+    basis = reference if isinstance(reference, int) else 0
+    example = first_inputs(loader, device=device)
+    traced = [Network(module, example) for module in modules]
+    for k, network in enumerate(traced):
+        if reference == "mean":
+            traced[0].check_same(network, f"network {k}")
+        traced[basis].check_same_structure(network, f"network {k}")
+    named = _chosen(traced[basis], layers)
+    budget = default_budget(example) if budget is None else budget
+    limit = max(map(default_images, traced)) if max_images is None else max_images
+    every = round(1 / holdout) if holdout and test is None else 0
+
+    def walked(previous: list[Maps] | None, *, last: bool) -> tuple[HubMoments, list[Maps]]:
+        visitor = HubMoments(
+            traced,
+            list(named.values()),
+            flatten,
+            reference=basis,
+            previous=previous,
+            keep_self=last,
+            progress=None if progress is None else partial(_report, progress, limit),
+        )
+        chunks = _chunks(loader, test if last else None, chunk_size(traced, budget), limit, max_images, every, example)
+        walk(traced, chunks, visitor, budget=budget)
+        return visitor, visitor.rotations()
+
+    maps: list[Maps] | None = None
+    for _ in range(ROUNDS if reference == "mean" else 0):
+        _, maps = walked(maps, last=False)
+    visitor, maps = walked(maps, last=True)
+    found = [layer for name, reader in named.items() for layer in _layers(name, reader, traced, visitor, maps)]
+    return Aligned({layer.name: layer for layer in found}, len(traced), basis, visitor.images)
+
+
+def _report(progress: Callable[[int, int], None], limit: int, images: int) -> None:
+    progress(images, limit)
+
+
+def _chosen(network: Network, layers: Sequence[str] | None) -> dict[str, Reader]:
+    """Return the readers wanted, by the name of their layer, or of their parameter where a layer has several."""
+    names = [reader.layer for reader in network.readers]
+    named = {r.layer if names.count(r.layer) == 1 else r.parameter: r for r in network.readers}
+    if layers is None:
+        return named
+    if unknown := [name for name in layers if name not in named]:
+        raise ArchitectureError(f"layers: {unknown} read no activation; the layers are {list(named)}")
+    return {name: reader for name, reader in named.items() if name in layers}
+
+
+def _chunks(
+    loader: Iterable[Any],
+    test: Iterable[Any] | None,
+    size: int,
+    limit: int,
+    max_images: int | None,
+    every: int,
+    example: Tensor,
+) -> Iterator[Chunk]:
+    fitted = ImageChunks(loader, size=size, limit=limit, exact=max_images is not None, every=every, like=example)
+    if test is None:
+        return iter(fitted)
+    held = ImageChunks(test, size=size, limit=None, exact=False, every=0, like=example)
+    return chain(fitted, (replace(chunk, index=-1 - chunk.index, fitted=0) for chunk in held))
+
+
+def _layers(
+    name: str, reader: Reader, networks: Sequence[Network], visitor: HubMoments, maps: Sequence[Maps]
+) -> Iterator[AlignedLayer]:
+    key = key_of(reader)
+    found = [visitor.moments(key, m) for m in range(len(networks))]
+    own_readers = [visitor.others[m][reader.parameter] for m in range(len(networks))]
+    for group in range(reader.groups):
+        own = [map[key][group] for map in maps]
+        fitted = [moments[group] for moments, _ in found]
+        held = [moments[group] for _, moments in found]
+        shapes, rows = [], []
+        for network, peer in zip(networks, own_readers, strict=True):
+            rows.append(weight_rows(network.parameters[reader.parameter], peer, group))
+            outer = peer.outer if visitor.flatten == "channels" else 1
+            size = map_size(peer, visitor.flatten)
+            shapes.append((outer, size, rows[-1].shape[1] // (outer * size)))
+        hub = fitted[visitor.reference]
+        yield AlignedLayer(
+            name=name if reader.groups == 1 else f"{name}[{group}]",
+            reader=reader,
+            group=group,
+            shape=shapes[visitor.reference],
+            moment=(hub.cross if visitor.previous is None else hub.left).cpu(),
+            moments=tuple((m.right if m.keeps_right else m.cross).cpu() for m in fitted),
+            maps=tuple(own),
+            rows=tuple(turned(w, shape, a.mH) for w, shape, a in zip(rows, shapes, own, strict=True)),
+            fitted=tuple(match(a, m) for a, m in zip(own, fitted, strict=True)),
+            held=None
+            if any(m is None for m in held)
+            else tuple(match(a, m) for a, m in zip(own, held, strict=True) if m is not None),
+        )
