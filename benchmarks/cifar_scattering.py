@@ -6,7 +6,7 @@
 Every width is trained (one-cycle, flips and crops), then its rainbows are drawn at ×1, ×2 and ×4 (×1 alone for the
 widest): all 1×1 matrices but the last, which belongs to the classifier as in the paper. Each method stands beside its
 white control. The classifier is the aligned one, or retrained on the sampled features: its linear map by ridge or
-logistic regression (all training images, not augmented), or, as published, its whole block with the linear map by
+logistic regression (training images, not augmented), or, as published, its whole block with the linear map by
 gradient descent (`block`, augmented images).
 
 The result is written after every step and trained networks are kept under `--runs`: the same command goes on where it
@@ -122,7 +122,8 @@ def trained(options: argparse.Namespace, width: float, data: tuple[Images, Image
 
 
 def folder_of(options: argparse.Namespace, width: float) -> Path:
-    return options.runs / f"{options.net}{'-skip' if options.skip else ''}-{width:g}-{options.epochs}"
+    name = f"{options.net}{'-skip' if options.skip else ''}-{width:g}-{options.epochs}"
+    return options.runs / (f"{name}-seed{options.seed}" if options.seed else name)
 
 
 def last_block(net: nn.Module) -> int:
@@ -151,9 +152,10 @@ def features(net: nn.Module, images: Images) -> tuple[Tensor, Tensor]:
     return torch.cat(seen).double(), images.targets
 
 
-def retrained_linear(net: nn.Module, data: tuple[Images, Images]) -> dict[str, float]:
+def retrained_linear(options: argparse.Namespace, net: nn.Module, data: tuple[Images, Images]) -> dict[str, float]:
     """Return the accuracy with the linear map refitted in closed form and by logistic regression."""
-    (x, y), (x_test, y_test) = (features(net, images) for images in data)
+    train = data[0].subset(torch.arange(min(options.classifier_images, len(data[0]))))
+    (x, y), (x_test, y_test) = (features(net, images) for images in (train, data[1]))
     found = {}
     for name, fit in (("ridge", ridge_classifier), ("logistic", logistic_regression)):
         weight, bias = fit(x, y, 10, offset=False)
@@ -211,7 +213,7 @@ def sampled(
         "rows per channel": round(float((sample.alignment["rows"] / sample.alignment["sampled_channels"]).min()), 1),
         "held-out error": [round(float(error), 4) for error in sample.alignment.get("error", [])],
     }
-    row |= retrained_linear(sample.network, data)
+    row |= retrained_linear(options, sample.network, data)
     if factor == 1 and options.block_epochs:
         row["block"] = retrained_block(options, sample.network, data)
     return row
@@ -262,7 +264,8 @@ class Clock:
 def run(options: argparse.Namespace) -> None:
     """Train every width, then draw the samples, narrow ones first; write the result after each step."""
     data = read_data(options)
-    names = ("net", "skip", "epochs", "batch_size", "lr", "seed", "limit", "images", "block_epochs", "block_views")
+    names = ("net", "skip", "epochs", "batch_size", "lr", "seed", "limit", "images", "classifier_images")
+    names += ("block_epochs", "block_views")
     settings = {name: getattr(options, name) for name in names}
     result: dict[str, Any] = {"settings": settings, "published (cifar_scattering, skip)": PUBLISHED, "widths": {}}
     if options.out.exists():
@@ -311,6 +314,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--lr", type=float, default=0.05, help="peak for batches of 128; grows with the batch")
     parser.add_argument("--images", type=int, default=16384, help="most images to align on")
+    parser.add_argument("--classifier-images", type=int, default=50000, help="most images to refit the classifier on")
     parser.add_argument("--block-epochs", type=int, default=6, help="passes when a block is retrained; 0 for never")
     parser.add_argument("--block-views", type=int, default=2, help="augmented views of each image in such a pass")
     parser.add_argument("--limit", type=int, help="use this many images, to try the benchmark out")
@@ -322,7 +326,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.skip and options.net != "cifar_scattering":
         parser.error("--skip is a variant of cifar_scattering")
-    name = f"{options.net}{'_skip' if options.skip else ''}.json"
+    name = f"{options.net}{'_skip' if options.skip else ''}{f'_{options.seed}' if options.seed else ''}.json"
     options.out = options.out or RESULTS / name
     # Convolutions use TensorFloat32 by default; moments and samples are to be exact to float32.
     torch.backends.cudnn.allow_tf32 = False

@@ -3,22 +3,27 @@
     python benchmarks/limit.py [--networks digits mlp cnn] [--device cuda] [--data-file cifar10.safetensors]
 
 For each network: the accuracy of the limit for each alignment and number of landmarks, beside the trained network and
-the white control; accuracy of Gaussian samples and the relative distance of their outputs to the limit's at each width,
-with the slope of its logarithm; time per image. `digits` is the perceptron 64–256–256–10 on scikit-learn's digits;
+the white control; accuracy of Gaussian samples and their relative distance to the limit at each width, by layer and at
+the output, with slopes, the theorem's bound and a figure; regression in the last layer's space; time per image, and
+time and memory of a Gram matrix. `digits` is the perceptron 64–256–256–10 on scikit-learn's digits;
 `mlp` and `cnn` are those of the authors' tutorial on grey CIFAR-10, whose images come from a folder in the Hugging Face
 layout or from `--data-file`, which `benchmarks/tutorial.py --export` writes.
 """
 
 import argparse
-import math
+import resource
 import statistics
+import sys
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 import rainbownet as rn
@@ -26,7 +31,16 @@ from common import RESULTS, show, write_json
 from rainbownet.alignment import Alignment
 from rainbownet.data import Images, load, loader
 from rainbownet.errors import RainbowWarning
-from rainbownet.limit import build_limit
+from rainbownet.figures.limit import draw_distances
+from rainbownet.limit import (
+    LimitNetwork,
+    build_limit,
+    class_targets,
+    convergence_rates,
+    kernel_ridge,
+    limit_distances,
+)
+from rainbownet.limit.convergence import OUTPUT
 from rainbownet.nets import build
 from rainbownet.training import RECIPES, Recipe, train
 from tutorial import read_data
@@ -51,15 +65,6 @@ def accuracy(out: Tensor, images: Images) -> float:
 
 def distance(out: Tensor, limit: Tensor) -> float:
     return ((out - limit).norm() / limit.norm()).item()
-
-
-def slope(widths: list[float], distances: list[float]) -> float | None:
-    """Return the slope of the logarithm of the distance against that of the width, by least squares."""
-    if len(widths) < 2:
-        return None
-    x, y = ([math.log(v) for v in values] for values in (widths, distances))
-    a, b = statistics.mean(x), statistics.mean(y)
-    return sum((u - a) * (v - b) for u, v in zip(x, y, strict=True)) / sum((u - a) ** 2 for u in x)
 
 
 def trained_network(kind: str, options: argparse.Namespace) -> tuple[nn.Module, Images, Images]:
@@ -90,7 +95,7 @@ def seconds_per_image(net: nn.Module, images: Images, batch: int) -> float:
     return (time.perf_counter() - start) / len(part.inputs)
 
 
-def limit_of(rainbow: rn.Rainbow, batches: Any, landmarks: int, name: str, images: int, method: str) -> nn.Module:
+def limit_of(rainbow: rn.Rainbow, batches: Any, landmarks: int, name: str, images: int, method: str) -> LimitNetwork:
     return build_limit(
         rainbow,
         batches,
@@ -113,9 +118,10 @@ def run_network(kind: str, options: argparse.Namespace) -> dict[str, Any]:
     controls = rainbow.white()
     trained = accuracy(outputs(net, test, options.batch), test)
     print(f"{kind}: trained {trained:.1f} %", flush=True)
-    limits, curves = [], []
+    limits, curves, methods, cost, unscaled = [], [], {}, None, None
     for name in ALIGNMENTS:
         best: Tensor | None = None
+        limit: LimitNetwork | None = None
         for landmarks in sorted(options.landmarks):
             start = time.perf_counter()
             limit = limit_of(rainbow, batches, landmarks, name, images, options.method)
@@ -140,9 +146,21 @@ def run_network(kind: str, options: argparse.Namespace) -> dict[str, Any]:
                 f"{[round(layer['energy_explained'], 3) for layer in row['layers']]} ({built:.0f} s)",
                 flush=True,
             )
-        assert best is not None
-        curves.append(_curve(kind, name, rainbow, batches, best, test, images, options))
-    return {"trained": trained, "limits": limits, "samples": curves, "prototype": PROTOTYPE.get(kind)}
+        assert limit is not None
+        curves.append(_curve(kind, name, rainbow, batches, limit, test, images, options))
+        if name == "rotation":
+            unscaled = unscaled_distance(rainbow, batches, test, images, options)
+            methods = kernel_methods(net, limit, train_images, test, min(options.kernel_images, len(train_images)))
+            cost = gram_cost(limit, test, options.gram) if options.gram else None
+    return {
+        "trained": trained,
+        "limits": limits,
+        "samples": curves,
+        "distance_at_x1_without_energy_scale": unscaled,
+        "kernel_methods": methods,
+        "gram": cost,
+        "prototype": PROTOTYPE.get(kind),
+    }
 
 
 def _curve(
@@ -150,35 +168,112 @@ def _curve(
     name: str,
     rainbow: rn.Rainbow,
     batches: Any,
-    limit: Tensor,
+    limit: LimitNetwork,
     test: Images,
     images: int,
     options: argparse.Namespace,
 ) -> dict[str, Any]:
+    """Return distances of samples to the limit, by layer, their slopes, and accuracies; draw the figure."""
     widths = [w for w in options.widths if name == "rotation" or w <= options.widest_least_squares]
-    distances, accuracies, times = [], [], []
-    for width in widths:
-        found, right = [], []
-        for seed in range(options.seeds):
-            sample = rainbow.sample(
-                batches, width=width, seed=seed, max_images=images, alignment=ALIGNMENTS[name], holdout=0.1
-            )
-            out = outputs(sample, test, options.batch)
-            found.append(distance(out, limit))
-            right.append(accuracy(out, test))
-        distances.append(found)
-        accuracies.append(right)
-        times.append(seconds_per_image(sample, test, options.batch))
-        print(
-            f"{kind}: {name} ×{width:g} {statistics.mean(right):.1f}, distance {statistics.mean(found):.3f}", flush=True
+    inputs = test.normalise(test.inputs)
+    table = limit_distances(
+        rainbow,
+        limit,
+        batches,
+        inputs,
+        widths=widths,
+        seeds=range(options.seeds),
+        pairs=options.pairs,
+        judge=lambda out: accuracy(out, test),
+        progress=counter(f"{kind}: {name}, samples"),
+        max_images=images,
+        alignment=ALIGNMENTS[name],
+        holdout=0.1,
+    )
+    rates = convergence_rates(table, limit, inputs[: options.pairs])
+    picture = options.out / f"limit-{kind}-{name.replace(' ', '-')}.png"
+    draw_distances(table, rates, picture, title=f"{kind}: samples reach the limit ({name})")
+    found = table.groupby(["layer", "width"], sort=False)["distance"].mean().unstack("width")
+    at_output = table[table["layer"] == OUTPUT].groupby("width", sort=False)["value"]
+    times = [
+        seconds_per_image(
+            rainbow.sample(batches, width=w, seed=0, max_images=images, alignment=ALIGNMENTS[name]), test, options.batch
         )
+        for w in widths
+    ]
     return {
         "alignment": name,
         "widths": widths,
-        "distances": distances,
-        "accuracies": accuracies,
+        "distances": {str(layer): row.tolist() for layer, row in found.iterrows()},
+        "accuracies": [values.tolist() for _, values in at_output],
         "seconds_per_image": times,
-        "slope": slope(widths, [statistics.mean(d) for d in distances]),
+        "rates": rates.to_dict("records"),
+    }
+
+
+def counter(what: str) -> Callable[[int, int], None]:
+    """Return a progress bar on standard error, to be called with what is done and what there is in all."""
+    columns = (TextColumn(what), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    task = bar.add_task(what)
+
+    def update(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+        if done == total:
+            bar.stop()
+
+    return update
+
+
+def unscaled_distance(
+    rainbow: rn.Rainbow, batches: Any, test: Images, images: int, options: argparse.Namespace
+) -> float:
+    """Return the distance at ×1 of rotations that leave energies as they fall, which is what the prototype did."""
+    settings = {"max_images": images, "alignment": rn.Procrustes(scale=False), "holdout": 0.1}
+    limit = rainbow.limit(batches, landmarks=max(options.landmarks), method=options.method, **settings)
+    inputs, seeds = test.normalise(test.inputs), range(options.seeds)
+    table = limit_distances(rainbow, limit, batches, inputs, widths=(1.0,), seeds=seeds, pairs=2, **settings)
+    return float(table[table["layer"] == OUTPUT]["distance"].mean())
+
+
+def kernel_methods(
+    net: nn.Module, limit: LimitNetwork, train_images: Images, test: Images, count: int
+) -> dict[str, Any]:
+    """Return what ridge regression in the last layer's space classifies, and norms of the trained function in it."""
+    part = first(train_images, count)
+    x, x_test = (images.normalise(images.inputs) for images in (part, test))
+    gram, cross = limit.kernel(x), limit.kernel(x_test, x)
+    found = {
+        f"{ridge:g}": accuracy(kernel_ridge(gram, class_targets(part.targets), ridge=ridge)(cross), test)
+        for ridge in (1e-1, 1e-2, 1e-3, 1e-4)
+    }
+    logits = outputs(net, part, 200)
+    fit = kernel_ridge(gram, logits, ridge=1e-4, intercept=False)
+    return {
+        "images": count,
+        "ridge_accuracy": found,
+        "norm_of_trained_logits": fit.norm.tolist(),
+        "relative_residual": distance(fit(gram), logits),
+        "norm_of_limit_logits": kernel_ridge(
+            gram, outputs(limit, part, 200), ridge=1e-4, intercept=False
+        ).norm.tolist(),
+    }
+
+
+def gram_cost(limit: LimitNetwork, images: Images, count: int) -> dict[str, Any]:
+    """Return time and memory of the Gram matrix of the last layer between `count` images."""
+    repeated = torch.arange(count) % len(images)
+    inputs = images.normalise(images.inputs[repeated])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    gram = limit.kernel(inputs, block=500, progress=counter("Gram matrix, blocks"))
+    return {
+        "images": count,
+        "distinct": min(count, len(images)),
+        "seconds": time.perf_counter() - start,
+        "matrix_bytes": 8 * gram.numel(),
+        "peak_growth_bytes": 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before),
     }
 
 
@@ -201,14 +296,21 @@ def print_tables(results: dict[str, Any]) -> None:
             ],
         )
         lines = [
-            [curve["alignment"], f"×{width:g}", spread(right), f"{statistics.mean(found):.3f}", f"{1e3 * took:.2f}"]
+            [
+                curve["alignment"],
+                f"×{width:g}",
+                spread(curve["accuracies"][k]),
+                " ".join(f"{distances[k]:.3f}" for distances in curve["distances"].values()),
+                f"{1e3 * curve['seconds_per_image'][k]:.2f}",
+            ]
             for curve in result["samples"]
-            for width, right, found, took in zip(
-                curve["widths"], curve["accuracies"], curve["distances"], curve["seconds_per_image"], strict=True
-            )
+            for k, width in enumerate(curve["widths"])
         ]
-        slopes = ", ".join(f"{c['alignment']} {c['slope']:.2f}" for c in result["samples"] if c["slope"] is not None)
-        columns = ["alignment", "width", "accuracy", "distance to limit", "ms per image"]
+        slopes = "; ".join(
+            " ".join([curve["alignment"], *(f"{rate['slope']:.2f}" for rate in curve["rates"])])
+            for curve in result["samples"]
+        )
+        columns = ["alignment", "width", "accuracy", "distances: layers, output", "ms per image"]
         show(f"{kind}: samples; slopes {slopes}", columns, lines)
 
 
@@ -229,6 +331,9 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=2000, help="test images")
     parser.add_argument("--batch", type=int, default=100, help="images evaluated at a time")
     parser.add_argument("--seeds", type=int, default=3, help="draws of each kind")
+    parser.add_argument("--pairs", type=int, default=300, help="test images whose kernels are compared")
+    parser.add_argument("--kernel-images", type=int, default=1000, help="training images of kernel regressions")
+    parser.add_argument("--gram", type=int, default=0, help="measure a Gram matrix of so many images; 0 for none")
     parser.add_argument("--epochs", type=int, default=RECIPES["tutorial"].epochs, help="of the tutorial's networks")
     parser.add_argument("--train-seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, help="folder where trained networks are kept and found again")

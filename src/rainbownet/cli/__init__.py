@@ -6,6 +6,7 @@ from rainbownet.cli.compare import compare
 from rainbownet.cli.demo import demo
 from rainbownet.cli.fit import fit
 from rainbownet.cli.info import info
+from rainbownet.cli.limit import limit
 from rainbownet.cli.path import path
 from rainbownet.cli.root import OneLineErrors, root
 from rainbownet.cli.sample import sample
@@ -20,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for verb in (demo, info, fit, sample, compare, path, train):
+for verb in (demo, info, fit, sample, limit, compare, path, train):
     app.command()(verb)
 
 __all__ = ["app"]

@@ -1,6 +1,7 @@
 """The infinite-width room: kernels of infinitely wide layers, and finite features of them."""
 
 from rainbownet.limit.build import build_limit
+from rainbownet.limit.convergence import convergence_rates, limit_distances, log_slope
 from rainbownet.limit.dual import Dual, dual_activation, register
 from rainbownet.limit.file import load_limit, save_limit
 from rainbownet.limit.gram import gram_matrix
@@ -13,6 +14,7 @@ from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.nystrom import NystromFeatures
 from rainbownet.limit.pca import KernelPCA, kernel_pca
 from rainbownet.limit.piecewise import PiecewiseLinear
+from rainbownet.limit.rates import predicted_rate, spectral_decay
 from rainbownet.limit.ridge import RidgeFit, class_targets, feature_ridge, kernel_ridge, rkhs_norm
 
 __all__ = [
@@ -32,14 +34,19 @@ __all__ = [
     "choose_landmarks",
     "circular_modulus",
     "class_targets",
+    "convergence_rates",
     "dual_activation",
     "dual_kernel",
     "feature_ridge",
     "gram_matrix",
     "kernel_pca",
     "kernel_ridge",
+    "limit_distances",
     "load_limit",
+    "log_slope",
+    "predicted_rate",
     "register",
     "rkhs_norm",
     "save_limit",
+    "spectral_decay",
 ]

@@ -150,7 +150,9 @@ def build_limit(
     ]
     network = with_layers(white, reference.traced.graph, plans, done)
     provenance = {"images": chunks.images, "seed": seed, "method": method, "alignment": chosen.to_dict()}
-    return LimitNetwork(network, {plan.name: f"{FOLDER}.{key(plan)}" for plan in plans}, visitor.table(), provenance)
+    paths = {plan.name: f"{FOLDER}.{key(plan)}" for plan in plans}
+    ends = {plan.name: (plan.nodes or [plan.source])[-1].name for plan in plans}
+    return LimitNetwork(network, paths, visitor.table(), provenance, ends)
 
 
 def _check(alignment: Alignment, landmarks: int, holdout: float, flatten: str) -> None:

@@ -44,6 +44,7 @@ def save_limit(limit: LimitNetwork, path: str | PathLike[str]) -> int:
             "activation": to_program(layer.activation),
             "dim": layer.dim,
             "mean": layer.mean,
+            "end": limit.ends[name],
         }
         for name, layer in limit.layers.items()
     }
@@ -81,8 +82,9 @@ def load_limit(path: str | PathLike[str]) -> LimitNetwork:
             setattr(fetch(network, owner), leaf, layer)
         network.load_state_dict(tensors)
         paths = {name: described["path"] for name, described in metadata["layers"].items()}
+        ends = {name: described["end"] for name, described in metadata["layers"].items()}
         table = pd.DataFrame(metadata["table"])
-        return LimitNetwork(network.eval().requires_grad_(False), paths, table, metadata["provenance"]).eval()
+        return LimitNetwork(network.eval().requires_grad_(False), paths, table, metadata["provenance"], ends).eval()
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise FileError(f"{path}: not a complete limit network ({type(error).__name__}: {error})") from error
 

@@ -15,6 +15,9 @@ from rainbownet.errors import RainbowError
 from rainbownet.graph.trace import evaluate, fetch
 from rainbownet.limit.layers import LimitLayer
 
+_REMEMBERED = 1 << 30
+"""Bytes of coordinates that a Gram matrix keeps so as not to compute them once per block."""
+
 
 class LimitNetwork(nn.Module):
     """The network that samples of a rainbow tend to as their width grows.
@@ -28,14 +31,20 @@ class LimitNetwork(nn.Module):
             (where there are any) the share of the kernel's energy explained by the landmarks, the relative error of the
             map to the reference's channels, and the similarity.
         provenance: How it was computed.
+        ends: By the name of each layer, the operation of the traced reference that returns what the layer tends to.
     """
 
     def __init__(
-        self, network: fx.GraphModule, paths: Mapping[str, str], table: pd.DataFrame, provenance: dict[str, Any]
+        self,
+        network: fx.GraphModule,
+        paths: Mapping[str, str],
+        table: pd.DataFrame,
+        provenance: dict[str, Any],
+        ends: Mapping[str, str],
     ) -> None:
         super().__init__()
         self.network = network
-        self.paths, self.table, self.provenance = dict(paths), table, provenance
+        self.paths, self.table, self.provenance, self.ends = dict(paths), table, provenance, dict(ends)
 
     @property
     def layers(self) -> dict[str, LimitLayer]:
@@ -78,8 +87,8 @@ class LimitNetwork(nn.Module):
         """Return the kernel of a layer between inputs: the expected product of two activations of a neuron.
 
         Over positions it is summed, which is the inner product of feature maps. It is exact for the layer, not a
-        Nyström approximation; the layers before it are those of this network. Two blocks of coordinates and one of the
-        kernel are in memory beside the result, never all positions of all pairs.
+        Nyström approximation; the layers before it are those of this network. One block of the kernel is in memory beside
+        the result, and up to 1 GiB of coordinates, never all positions of all pairs.
 
         Args:
             x: Inputs.
@@ -102,20 +111,19 @@ class LimitNetwork(nn.Module):
         out = torch.empty(len(x), len(columns), dtype=torch.float64, device=x.device)
         starts = range(0, len(x), block), range(0, len(columns), block)
         total = sum(1 for i in starts[0] for j in starts[1] if y is not None or j >= i)
+        read = _Reread(columns, block, lambda part: self._positions(part, name))
         done = 0
         for i in starts[0]:
-            left = self._positions(x[i : i + block], name)
+            left = self._positions(x[i : i + block], name) if y is not None else read(i)
             for j in starts[1]:
                 if y is None and j < i:
                     continue
-                right = left if y is None and j == i else self._positions(columns[j : j + block], name)
-                values = sum(
-                    found.kernel(left[:, p], right[:, q])
-                    for p, q in zip(range(left.shape[1]), range(right.shape[1]), strict=True)
-                )
-                out[i : i + block, j : j + block] = values
+                right = read(j)
+                values = out[i : i + block, j : j + block].zero_()
+                for p in range(left.shape[1]):
+                    values += found.kernel(left[:, p], right[:, p])
                 if y is None and i != j:
-                    out[j : j + block, i : i + block] = out[i : i + block, j : j + block].T
+                    out[j : j + block, i : i + block] = values.T
                 done += 1
                 if progress is not None:
                     progress(done, total)
@@ -137,3 +145,22 @@ class LimitNetwork(nn.Module):
         if layer not in self.paths:
             raise RainbowError(f"layer: no layer {layer!r} of infinite width; there are {list(self.paths)}")
         return layer
+
+
+class _Reread:
+    """Coordinates of blocks of inputs: remembered as long as they fit into memory, else computed again."""
+
+    def __init__(self, inputs: Tensor, block: int, compute: Callable[[Tensor], Tensor]) -> None:
+        self.inputs, self.block, self.compute = inputs, block, compute
+        self.known: dict[int, Tensor] = {}
+        self.left = _REMEMBERED
+
+    def __call__(self, start: int) -> Tensor:
+        if start in self.known:
+            return self.known[start]
+        found = self.compute(self.inputs[start : start + self.block])
+        size = found.element_size() * found.numel()
+        if size <= self.left:
+            self.known[start] = found.contiguous()
+            self.left -= size
+        return found

@@ -1,0 +1,1 @@
+"""Figures: plots of tables, one file each."""

@@ -1,0 +1,73 @@
+"""The figure of the infinite width: distance of samples to the limit against width, by layer, with slopes and bound."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+
+from rainbownet.errors import RainbowError
+from rainbownet.extras import require
+from rainbownet.limit.convergence import OUTPUT
+from rainbownet.rainbow.file import write_atomically
+
+# Okabe & Ito: told apart by every kind of colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+BLACK, GREY = "#222222", "#888888"
+
+
+def draw_distances(distances: pd.DataFrame, rates: pd.DataFrame, path: Path, *, title: str | None = None) -> None:
+    """Draw distances of samples to the limit against width.
+
+    Args:
+        distances: What `rainbownet.limit.limit_distances` returned.
+        rates: What `rainbownet.limit.convergence_rates` returned.
+        path: The file; its ending, `.png` or `.pdf`, says which kind.
+        title: Above the figure.
+
+    Raises:
+        MissingExtra: Without matplotlib.
+        RainbowError: If the ending is another.
+        FileError: If it cannot be written.
+    """
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in ("png", "pdf"):
+        raise RainbowError(f"{path}: a figure ends in .png or .pdf")
+    figures = require("matplotlib.figure", extra="plot")
+    figure = figures.Figure(figsize=(7.2, 5.0), dpi=130, layout="constrained")
+    axis = figure.subplots()
+    names = list(dict.fromkeys(distances["layer"]))
+    slopes = rates.set_index("layer")["slope"]
+    for place, name in enumerate(names):
+        found = distances[distances["layer"] == name].groupby("width")["distance"]
+        mean = found.mean()
+        colour = BLACK if name == OUTPUT else COLOURS[place % len(COLOURS)]
+        label = f"{name if name == OUTPUT else f'layer {name}'}: slope {slopes[name]:.2f}"
+        axis.fill_between(mean.index, found.min(), found.max(), color=colour, alpha=0.15, linewidth=0)
+        style = {"marker": "o", "markersize": 5, "linewidth": 2.6 if name == OUTPUT else 1.8}
+        axis.plot(mean.index, mean, color=colour, label=label, **style)
+    widths = sorted(set(distances["width"]))
+    first = distances[(distances["layer"] == OUTPUT) & (distances["width"] == widths[0])]["distance"].mean()
+    bound = rates.set_index("layer").loc[OUTPUT, "bound"]
+    for slope, line, label in ((-0.5, ":", "slope −½"), (bound, "--", f"proved bound: slope {bound:.2f}")):
+        values = [first * (width / widths[0]) ** slope for width in widths]
+        axis.plot(widths, values, color=GREY, linestyle=line, linewidth=1.4, label=label)
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log")
+    axis.set_xticks(widths, [f"×{width:g}" for width in widths])
+    axis.minorticks_off()
+    low, high = distances["distance"].min(), distances["distance"].max()
+    ticks = [t for t in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0) if 0.8 * low <= t <= 1.25 * high]
+    axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_xlabel("width of the sample")
+    axis.set_ylabel("relative distance to the limit")
+    axis.grid(visible=True, color="#e6e6e6", linewidth=0.8)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=9)
+    if title is not None:
+        axis.set_title(title, loc="left", fontsize=12)
+    buffer = BytesIO()
+    figure.savefig(buffer, format=kind)
+    write_atomically(path, buffer.getvalue())
