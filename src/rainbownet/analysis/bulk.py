@@ -120,7 +120,7 @@ class Bulk:
 
 def marchenko_pastur(
     rows: Float[Tensor, "n D"],
-    covariance_factor: Float[Tensor, "r D"] | None = None,
+    covariance_factor: Float[Tensor, "r _D"] | None = None,
     *,
     variance: Literal["mean", "bulk"] | float = "mean",
     level: float = 0.01,
@@ -174,7 +174,7 @@ def marchenko_pastur(
     return Bulk(kept / unit, count, dimensions, unit, covariance_factor is not None, level)
 
 
-def whitened_rows(rows: Float[Tensor, "n D"], factor: Float[Tensor, "r D"]) -> Float[Tensor, "n k"]:
+def whitened_rows(rows: Float[Tensor, "n D"], factor: Float[Tensor, "r _D"]) -> Float[Tensor, "n k"]:
     r"""Return rows in the principal axes of a covariance, each divided by its deviation: :math:`W E / \sqrt\lambda`.
 
     Args:

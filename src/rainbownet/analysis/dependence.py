@@ -7,10 +7,13 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from rainbownet.analysis.bulk import check_rows, whitened_rows
 from rainbownet.errors import RainbowError
 from rainbownet.laws.factor import thin_factor
+
+Shuffle = Literal["deal", "columns", "whiten"]
 
 STATISTICS = ("mean cosine", "mean squared cosine", "nearest |cosine|")
 
@@ -18,9 +21,9 @@ STATISTICS = ("mean cosine", "mean squared cosine", "nearest |cosine|")
 def neuron_dependence(
     rows: Float[Tensor, "n D"],
     networks: Int[Tensor, " n"] | None = None,
-    factor: Float[Tensor, "r D"] | None = None,
+    factor: Float[Tensor, "r _D"] | None = None,
     *,
-    shuffles: int = 199,
+    shuffles: int = 99,
     max_neurons: int = 512,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -34,25 +37,28 @@ def neuron_dependence(
     Args:
         rows: Rows of weights, aligned where they come from several networks.
         networks: Number of the network of each row, two networks at least.
-        factor: Factor of the covariance that whitens; the rows' own by default. Their own covariance makes whitened
-            rows a tight frame, shuffled or not, so copies then show only where neurons outnumber directions little.
+        factor: Factor of the covariance that whitens; the rows' own by default, and then shuffled coordinates are
+            whitened again. One network's rows tell nothing of their dependence unless they outnumber its directions:
+            whitened by themselves, they are orthogonal.
         shuffles: How many; the smallest p-value is 2 / (shuffles + 1).
-        max_neurons: Neurons of each network that are compared, drawn at random where there are more. Time grows as
-            `max_neurons`² · directions · `shuffles` for each network.
+        max_neurons: Neurons of each network whose cosines are taken, drawn at random where there are more. Time grows
+            as `max_neurons`² · directions · `shuffles` for each network.
         seed: Seed of neurons and shuffles.
 
     Returns:
         A row per statistic, each over pairs of neurons of one network: mean cosine (positive: they attract), mean
-        squared cosine, mean of each neuron's largest |cosine| (near copies and opposites). Columns: `statistic`,
-        `value`, `shuffled` and `deviation` (mean and standard deviation over shuffles), `z` and `p` (two-sided).
+        squared cosine (left out where one network is whitened by itself, which fixes it), mean of each neuron's
+        largest |cosine| (near copies and opposites). Columns: `statistic`, `value`, `shuffled` and `deviation` (mean
+        and standard deviation over shuffles), `z` and `p` (two-sided).
 
     Raises:
-        RainbowError: If there are fewer than 8 rows, fewer than two networks or two neurons in one, or no shuffles.
+        RainbowError: If there are fewer than 8 rows, fewer than two networks or two neurons in one, no shuffles, or
+            one network's rows do not outnumber their directions and no factor is given.
 
     Example:
         >>> rows = torch.randn(60, 20, generator=torch.Generator().manual_seed(0))
         >>> copies = torch.cat([rows[:30], rows[:30] + 0.1 * rows[30:]])
-        >>> [bool(neuron_dependence(r, factor=torch.eye(20)).p.min() < 0.02) for r in (rows, copies)]
+        >>> [bool(neuron_dependence(r, factor=torch.eye(20)).p.min() < 0.05) for r in (rows, copies)]
         [False, True]
     """
     values = check_rows(rows)
@@ -65,16 +71,23 @@ def neuron_dependence(
     groups = _groups(labels, len(values), max_neurons, generator, several=networks is not None)
     values = values.cpu()
     white = thin_factor(values)[0] if factor is None else whitened_rows(values, factor.cpu())
-    kept = torch.cat(groups)
-    unit = torch.nn.functional.normalize(white[kept], dim=1)
-    parts = list(torch.arange(len(kept)).split([len(group) for group in groups]))
-    again: Literal["deal", "columns", "whiten"]
-    again = "deal" if networks is not None else ("whiten" if factor is None else "columns")
-    if again == "whiten":
-        unit = torch.nn.functional.normalize(thin_factor(unit)[0], dim=1)
+    if networks is None and factor is None and len(white) <= white.shape[1]:
+        raise RainbowError(
+            f"rows: {len(white)} span {white.shape[1]} directions and are orthogonal once whitened by themselves; give "
+            "a factor of more rows, or several networks"
+        )
+    unit = normalize(white, dim=1)
+    if networks is not None:
+        kept = torch.cat(groups)
+        unit, parts = unit[kept], list(torch.arange(len(kept)).split([len(group) for group in groups]))
+        how: Shuffle = "deal"
+    else:
+        parts, how = groups, "columns" if factor is not None else "whiten"
+        unit = _white(unit) if how == "whiten" else unit
     measured = _statistics(unit, parts)
-    shuffled = np.stack([_statistics(_shuffled(unit, again, generator), parts) for _ in range(shuffles)])
-    return pd.DataFrame([_row(name, measured[k], shuffled[:, k]) for k, name in enumerate(STATISTICS)])
+    shuffled = np.stack([_statistics(_shuffled(unit, how, generator), parts) for _ in range(shuffles)])
+    table = [_row(name, measured[k], shuffled[:, k]) for k, name in enumerate(STATISTICS)]
+    return pd.DataFrame([row for row in table if how != "whiten" or row["statistic"] != "mean squared cosine"])
 
 
 def _groups(labels: Tensor, count: int, most: int, generator: torch.Generator, *, several: bool) -> list[Tensor]:
@@ -95,12 +108,18 @@ def _groups(labels: Tensor, count: int, most: int, generator: torch.Generator, *
     return groups
 
 
-def _shuffled(unit: Tensor, how: str, generator: torch.Generator) -> Tensor:
+def _shuffled(unit: Tensor, how: Shuffle, generator: torch.Generator) -> Tensor:
     if how == "deal":
         return unit[torch.randperm(len(unit), generator=generator)]
     order = torch.rand(unit.shape, generator=generator).argsort(0)
     dealt = unit.gather(0, order)
-    return torch.nn.functional.normalize(thin_factor(dealt)[0] if how == "whiten" else dealt, dim=1)
+    return _white(dealt) if how == "whiten" else normalize(dealt, dim=1)
+
+
+def _white(unit: Tensor) -> Tensor:
+    """Return rows whitened by their own covariance, up to a rotation that cosines do not see, at unit norm."""
+    triangle = torch.linalg.cholesky(unit.T @ unit)
+    return normalize(torch.linalg.solve_triangular(triangle, unit.T, upper=False).T, dim=1)
 
 
 def _statistics(unit: Tensor, parts: list[Tensor]) -> np.ndarray:

@@ -24,7 +24,7 @@ LARGEST_NULL = 2000
 
 def gaussianity(
     rows: Float[Tensor, "n D"],
-    factor: Float[Tensor, "r D"] | None = None,
+    factor: Float[Tensor, "r _D"] | None = None,
     directions: Sequence[int] | None = None,
     *,
     centred: bool = False,
@@ -54,7 +54,7 @@ def gaussianity(
         - `ks`, `p`: Kolmogorov–Smirnov distance from N(0, 1) and exact two-sided p-value, as published;
         - `ks_corrected`, `p_corrected`: the same for coordinates divided by their own deviation, the p-value by Monte
           Carlo (Lilliefors, J. Am. Stat. Assoc. 62, 1967); its smallest value is 1 / (simulations + 1);
-        - `kurtosis`, `kurtosis_error`: excess kurtosis, 0 for a normal law, and its standard error under one.
+        - `excess_kurtosis`, `excess_kurtosis_error`: 0 for a normal law, and the standard error under one.
 
     Raises:
         RainbowError: If there are fewer than 8 rows, a direction is not there, or rows are zero or not finite.
@@ -89,8 +89,8 @@ def gaussianity(
                 "p": float(published.pvalue),
                 "ks_corrected": distance,
                 "p_corrected": (1 + int((null >= _scaled(distance, count)).sum())) / (1 + simulations),
-                "kurtosis": float((standard**4).mean() - 3),
-                "kurtosis_error": math.sqrt(24 / count),
+                "excess_kurtosis": float((standard**4).mean() - 3),
+                "excess_kurtosis_error": math.sqrt(24 / count),
             }
         )
     return pd.DataFrame(table)
@@ -98,7 +98,7 @@ def gaussianity(
 
 def qq_table(
     rows: Float[Tensor, "n D"],
-    factor: Float[Tensor, "r D"] | None = None,
+    factor: Float[Tensor, "r _D"] | None = None,
     directions: Sequence[int] | None = None,
     *,
     centred: bool = False,
