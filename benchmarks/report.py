@@ -136,6 +136,77 @@ def lockstep(result: dict[str, Any]) -> str:
     return text
 
 
+def limits(result: dict[str, Any]) -> str:
+    rows = [
+        [
+            row["alignment"],
+            row["landmarks"],
+            f"{row['accuracy']:.1f}",
+            f"{row['white']:.1f}",
+            " ".join(f"{layer['energy_explained']:.3f}" for layer in row["layers"]),
+            "" if row["change"] is None else f"{row['change']:.3f}",
+            f"{1e3 * row['seconds_per_image']:.2f}",
+        ]
+        for row in result["limits"]
+    ]
+    headers = ["alignment", "landmarks", "limit, %", "white, %", "energy explained", "change of output", "ms an image"]
+    text = [f"Trained {result['trained']:.1f} %. The limit network:", table(headers, rows)]
+    for curve in result["samples"]:
+        layers = list(curve["distances"])
+        body = [
+            [
+                f"×{width:g}",
+                spread(curve["accuracies"][k]),
+                *(f"{curve['distances'][layer][k]:.3f}" for layer in layers),
+                f"{1e3 * curve['seconds_per_image'][k]:.2f}",
+            ]
+            for k, width in enumerate(curve["widths"])
+        ]
+        body += [
+            [name, "", *(f"{rate[name]:.2f}" for rate in curve["rates"]), ""] for name in ("slope", "bound", "expected")
+        ]
+        text += [
+            f"Gaussian samples, {curve['alignment']}: relative distance to the limit, of kernels by layer and of "
+            "the output. *bound*: the slope Theorem 2 proves from the spectrum's decay; *expected* by its authors.",
+            table(["width", "accuracy, %", *layers, "ms an image"], body),
+        ]
+    if (unscaled := result.get("distance_at_x1_without_energy_scale")) is not None:
+        text.append(f"Rotations that leave energies as they fall: distance {unscaled:.3f} at ×1.")
+    methods = result["kernel_methods"]
+    ridges = ", ".join(f"{value:.1f} % at {ridge}" for ridge, value in methods["ridge_accuracy"].items())
+    text.append(
+        f"Ridge regression with the last layer's kernel on {methods['images']} images, by ridge: {ridges}. Norms "
+        f"of the trained logits in its space: {statistics.mean(methods['norm_of_trained_logits']):.3g} on average "
+        f"(relative residual {methods['relative_residual']:.3f}); of the limit's own: "
+        f"{statistics.mean(methods['norm_of_limit_logits']):.3g}."
+    )
+    if gram := result.get("gram"):
+        text.append(
+            f"Gram matrix of {gram['images']} × {gram['images']} images ({gram['distinct']} different ones): "
+            f"{gram['seconds']:.0f} s, {gram['matrix_bytes'] / 2**20:.0f} MiB of result, memory grew by "
+            f"{gram['peak_growth_bytes'] / 2**20:.0f} MiB in all."
+        )
+    return "\n\n".join(text)
+
+
+def scattering(result: dict[str, Any]) -> str:
+    text = []
+    for width, found in result["widths"].items():
+        rows = [
+            [row["method"], f"×{row['factor']:g}", *(f"{row[key]:.1f}" for key in ("accuracy", "ridge", "logistic"))]
+            for row in found["samples"]
+        ]
+        known = result["published (cifar_scattering, skip)"].get(f"{float(width)}")
+        if known is not None and result["settings"]["net"] == "cifar_scattering":
+            rows.append([f"published, skip, 150 epochs: trained {known['trained']}", "×1", known["rainbow"], "", ""])
+        headers = ["method", "width", "aligned, %", "ridge, %", "logistic, %"]
+        about = (
+            f"s = {width}: trained {found['trained']:.1f} % ({found['epochs']} epochs, {found['minutes']:.0f} minutes)"
+        )
+        text.append(about + "\n\n" + table(headers, rows))
+    return "\n\n".join(text)
+
+
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "resnet20.json": ("Residual streams: a pretrained ResNet-20", resnet20),
     "projection_resnet.json": ("Residual streams: projection shortcuts", projection),
@@ -145,6 +216,13 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "tutorial_cnn_10000.json": ("The convolutional network with more images to align on", tutorial),
     "tutorial_published.json": ("The published method on the convolutional network, all training images", tutorial),
     "tutorial_published_1.json": ("The same on a network of another seed", tutorial),
+    "limit-digits.json": ("The infinite width: a perceptron on digits", limits),
+    "limit-mlp.json": ("The infinite width: the tutorial's perceptron", limits),
+    "limit-cnn.json": ("The infinite width: the tutorial's convolutional network", limits),
+    "paper_scattering4.json": ("Learned scattering, four layers, CIFAR-10", scattering),
+    "paper_scattering4_1.json": ("The same from another seed", scattering),
+    "cifar_scattering.json": ("Learned scattering, eight layers, CIFAR-10", scattering),
+    "cifar_scattering_skip.json": ("Learned scattering, eight layers with skip, CIFAR-10", scattering),
     "lockstep.json": ("Cost: lockstep against layer by layer", lockstep),
 }
 
