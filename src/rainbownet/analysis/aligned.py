@@ -145,7 +145,7 @@ def align_networks(
         if reference == "mean":
             traced[0].check_same(network, f"network {k}")
         traced[basis].check_same_structure(network, f"network {k}")
-    named = _chosen(traced[basis], layers)
+    named = _chosen(traced[0], layers)
     budget = default_budget(example) if budget is None else budget
     limit = max(map(default_images, traced)) if max_images is None else max_images
     every = round(1 / holdout) if holdout and test is None else 0
@@ -222,7 +222,7 @@ def _layers(
         hub = fitted[visitor.reference]
         yield AlignedLayer(
             name=name if reader.groups == 1 else f"{name}[{group}]",
-            reader=reader,
+            reader=own_readers[visitor.reference],
             group=group,
             shape=shapes[visitor.reference],
             moment=(hub.cross if visitor.previous is None else hub.left).cpu(),

@@ -23,6 +23,10 @@ Maps = Mapping[Key, Inexact[Tensor, "g d e"]]
 """The rotation of each activation of one network onto the hub's, by group."""
 
 
+NOISE = torch.finfo(torch.float32).eps
+"""Singular values of a cross moment, relative to the largest, below which rounding of activations makes directions."""
+
+
 def key_of(reader: Reader) -> Key:
     """Return what readers of the same channels share."""
     return reader.source, reader.dim, reader.groups
@@ -33,7 +37,7 @@ class HubMoments:
 
     Args:
         networks: Networks of one structure.
-        readers: The readers of the reference, among which the walk looks for its activations.
+        readers: The readers of the first network, whose graph the walk goes through.
         flatten: What rotations act on at a flatten.
         reference: Number of the network whose channels are the basis.
         previous: Rotations of every network onto the hub; the hub is the mean of the rotated activations then, and the
@@ -107,7 +111,7 @@ class HubMoments:
 
     def _rotation(self, key: Key, network: int) -> Tensor:
         reader, (moments, _) = self.readers[key], self.moments(key, network)
-        size = map_size(reader, self.flatten)
+        size = map_size(self.others[self.reference][reader.parameter], self.flatten)
         if reader.frozen or (network == self.reference and self.previous is None):
             return torch.eye(size, dtype=moments[0].dtype).expand(reader.groups, -1, -1)
         channels = max(size, moments[0].right_dim)
@@ -118,7 +122,7 @@ class HubMoments:
                 RainbowWarning,
                 stacklevel=2,
             )
-        maps = [polar_factor(moment.cross) for moment in moments]
+        maps = [polar_factor(moment.cross, tol=NOISE) for moment in moments]
         return torch.stack([completed(a) if a.shape[0] == a.shape[1] else a for a in maps]).cpu()
 
     def _add(self, moments: dict[tuple[Key, int, int], CrossMoment], key: Key, values: list[Tensor]) -> None:
