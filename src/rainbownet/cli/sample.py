@@ -172,8 +172,8 @@ def _write(out: Path, new: "Sample", settings: dict[str, Any]) -> None:
 
     from safetensors.torch import save
 
-    from rainbownet.cli.output import plain
     from rainbownet.rainbow.file import write_atomically
+    from rainbownet.record import plain
 
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in new.network.state_dict().items()}
     write_atomically(out, save(tensors, metadata={"rainbownet.sample": json.dumps(plain(settings), sort_keys=True)}))

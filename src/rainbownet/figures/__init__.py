@@ -1,1 +1,37 @@
-"""Figures: plots of tables, one file each."""
+"""Figures: what was published, made again from networks trained here, a file each, and the plots of our own."""
+
+from rainbownet.figures import (
+    activation_spectra,
+    alignment_error,
+    bulk,
+    clipping,
+    dynamics,
+    gaussianity,
+    network_spectra,
+    resampling,
+    spatial,
+    tutorial,
+    universality,
+    weight_covariance,
+)
+from rainbownet.figures.figure import Claim, Figure, Outcome
+
+_FILES = (
+    activation_spectra,
+    gaussianity,
+    bulk,
+    alignment_error,
+    weight_covariance,
+    clipping,
+    network_spectra,
+    resampling,
+    dynamics,
+    tutorial,
+    spatial,
+    universality,
+)
+
+FIGURES: dict[str, Figure] = {file.FIGURE.name: file.FIGURE for file in _FILES}
+"""Every published figure that can be reproduced, by name."""
+
+__all__ = ["FIGURES", "Claim", "Figure", "Outcome"]

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 
-from rainbownet.errors import RainbowError
-from rainbownet.extras import require
+from rainbownet.figures.style import BLACK, COLOURS, GREY, legend, panels, save
 from rainbownet.limit.convergence import OUTPUT
-from rainbownet.rainbow.file import write_atomically
-
-# Okabe & Ito: told apart by every kind of colour vision.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-BLACK, GREY = "#222222", "#888888"
 
 
 def draw_distances(distances: pd.DataFrame, rates: pd.DataFrame, path: Path, *, title: str | None = None) -> None:
@@ -31,12 +24,7 @@ def draw_distances(distances: pd.DataFrame, rates: pd.DataFrame, path: Path, *, 
         RainbowError: If the ending is another.
         FileError: If it cannot be written.
     """
-    kind = path.suffix.lower().lstrip(".")
-    if kind not in ("png", "pdf"):
-        raise RainbowError(f"{path}: a figure ends in .png or .pdf")
-    figures = require("matplotlib.figure", extra="plot")
-    figure = figures.Figure(figsize=(7.2, 5.0), dpi=130, layout="constrained")
-    axis = figure.subplots()
+    figure, (axis,) = panels(width=7.2, height=5.0)
     names = list(dict.fromkeys(distances["layer"]))
     slopes = rates.set_index("layer")["slope"]
     for place, name in enumerate(names):
@@ -62,12 +50,7 @@ def draw_distances(distances: pd.DataFrame, rates: pd.DataFrame, path: Path, *, 
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.set_xlabel("width of the sample")
     axis.set_ylabel("relative distance to the limit")
-    axis.grid(visible=True, color="#e6e6e6", linewidth=0.8)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=9)
+    legend(axis)
     if title is not None:
         axis.set_title(title, loc="left", fontsize=12)
-    buffer = BytesIO()
-    figure.savefig(buffer, format=kind)
-    write_atomically(path, buffer.getvalue())
+    save(figure, path)

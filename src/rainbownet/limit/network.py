@@ -87,8 +87,8 @@ class LimitNetwork(nn.Module):
         """Return the kernel of a layer between inputs: the expected product of two activations of a neuron.
 
         Over positions it is summed, which is the inner product of feature maps. It is exact for the layer, not a
-        Nyström approximation; the layers before it are those of this network. One block of the kernel is in memory beside
-        the result, and up to 1 GiB of coordinates, never all positions of all pairs.
+        Nyström approximation; the layers before it are those of this network. One block of the kernel is in memory
+        beside the result, and up to 1 GiB of coordinates, never all positions of all pairs.
 
         Args:
             x: Inputs.

@@ -1,0 +1,67 @@
+"""The verb `reproduce`: published figures, made again from networks trained here."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rainbownet.cli import options
+
+
+def reproduce(
+    figure: Annotated[str, typer.Argument(help="Name of a figure, or all; without it they are listed.")] = "",
+    scale: Annotated[str, typer.Option(help="tiny (minutes on two cores), small or paper.")] = "tiny",
+    runs: Annotated[Path, typer.Option(help="Folder where trained networks are kept.")] = Path("runs/reproduce"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of pictures and numbers.")] = Path("reproduction"),
+    data_root: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="RAINBOWNET_DATA", help="Folder with cifar10 and cifar100; from the Hugging Face hub without."
+        ),
+    ] = None,
+    page: Annotated[Path | None, typer.Option(help="Write a Markdown page of all figures in the folder.")] = None,
+    redraw: Annotated[bool, typer.Option(help="Only draw again what was computed.")] = False,
+    device: options.Device = None,
+    json: options.Json = None,
+) -> None:
+    """Train what is missing, compute a published figure, and put our numbers beside the published ones."""
+    settings = {key: value for key, value in locals().items() if value is not None}
+    import os
+
+    import pandas as pd
+
+    from rainbownet.cli.output import check_writable, console, print_table, write_json
+    from rainbownet.errors import RainbowError
+    from rainbownet.figures import FIGURES
+    from rainbownet.figures.reproduce import claims_table
+    from rainbownet.figures.reproduce import page as page_of
+    from rainbownet.figures.reproduce import redraw as draw_again
+    from rainbownet.figures.reproduce import reproduce as make
+    from rainbownet.figures.scales import scale_named
+    from rainbownet.figures.workshop import Workshop
+
+    check_writable(json, page)
+    if not figure:
+        rows = [{"figure": f.name, "shows": f.title, "published in": f.source} for f in FIGURES.values()]
+        print_table(pd.DataFrame(rows), "Figures")
+        return
+    if figure not in (*FIGURES, "all"):
+        raise RainbowError(f"figure: {figure!r} is unknown; there are {', '.join(FIGURES)}, and all")
+    chosen = list(FIGURES) if figure == "all" else [figure]
+    say = console().print
+    workshop = Workshop(scale_named(scale), runs, data=data_root, device=device, report=say)
+    contents = []
+    for name in chosen:
+        if redraw:
+            draw_again(FIGURES[name], out)
+            say(f"{out / name}.png, .pdf: drawn again")
+            continue
+        contents.append(make(FIGURES[name], workshop, out))
+        say(f"{name}: {contents[-1]['seconds']:.0f} s, {out / name}.json, .png, .pdf")
+    if contents:
+        print_table(claims_table(contents), "Claims")
+        write_json(json, "reproduce", settings, {"figures": contents})
+    if page is not None:
+        pictures = Path(os.path.relpath(out.absolute(), page.absolute().parent)).as_posix()
+        page.write_text(page_of(out, FIGURES, pictures=pictures), encoding="utf-8")
+        say(f"{page}: written")

@@ -1,0 +1,117 @@
+"""Reproducing figures: numbers, pictures and one JSON file each, and the table of claims."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rainbownet.errors import FileError
+from rainbownet.figures.figure import Figure
+from rainbownet.figures.style import save
+from rainbownet.figures.workshop import Workshop
+from rainbownet.rainbow.file import write_atomically
+from rainbownet.record import machine, plain, versions
+
+
+def reproduce(figure: Figure, workshop: Workshop, out: Path) -> dict[str, Any]:
+    """Compute a figure, draw it, and write `NAME.json`, `NAME.png` and `NAME.pdf`.
+
+    Args:
+        figure: The figure.
+        workshop: Where networks and images come from.
+        out: Folder of the files; made if it is not there.
+
+    Returns:
+        What the JSON file holds.
+
+    Raises:
+        MissingExtra: Without matplotlib.
+        FileError: If a file cannot be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    outcome = figure.compute(workshop)
+    content = {
+        "figure": figure.name,
+        "title": figure.title,
+        "source": figure.source,
+        "scale": workshop.scale.words,
+        "command": f"rainbownet reproduce {figure.name} --scale {workshop.scale.name}",
+        "seconds": round(time.perf_counter() - began, 1),
+        "machine": machine(),
+        "versions": versions(),
+        **outcome.to_dict(),
+    }
+    picture = figure.draw(outcome.tables)
+    for kind in ("png", "pdf"):
+        save(picture, out / f"{figure.name}.{kind}")
+    text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(out / f"{figure.name}.json", text.encode())
+    return content
+
+
+def redraw(figure: Figure, out: Path) -> None:
+    """Draw a figure again from its JSON file.
+
+    Raises:
+        FileError: If the file is not there.
+    """
+    path = out / f"{figure.name}.json"
+    if not path.is_file():
+        raise FileError(f"{path}: no such file; it is written by: rainbownet reproduce {figure.name}")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    tables = {name: pd.DataFrame(rows) for name, rows in content["tables"].items()}
+    for kind in ("png", "pdf"):
+        save(figure.draw(tables), out / f"{figure.name}.{kind}")
+
+
+def claims_table(contents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return a row per claim: figure, claim, published, ours, and whether they agree."""
+    words = {True: "yes", False: "no", None: "not told"}
+    rows = [
+        {"figure": content["figure"]} | {key: claim[key] for key in ("text", "published", "ours")}
+        | {"agrees": words[claim["agrees"]]}
+        for content in contents
+        for claim in content["claims"]
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["figure", "text", "published", "ours", "agrees"]).rename(
+        columns={"text": "claim"}
+    )
+
+
+def page(out: Path, names: Iterable[str], *, pictures: str) -> str:
+    """Return a Markdown page of all figures whose JSON files are in a folder.
+
+    Args:
+        out: The folder.
+        names: Figures, in order.
+        pictures: Path of the folder as seen from the page.
+    """
+    found = [json.loads(path.read_text(encoding="utf-8")) for n in names if (path := out / f"{n}.json").is_file()]
+    text = [
+        "# Reproduction",
+        "Written by `rainbownet reproduce`: what the papers found, beside what the same analyses find here. Published "
+        "values are drawn in black, with crosses.",
+        _table(claims_table(found)),
+    ]
+    for content in found:
+        described = ", ".join(f"{key} {value}" for key, value in content["machine"].items() if value)
+        text += [
+            f"## {content['title']}",
+            f"{content['source']}. `{content['command']}` ({content['scale']}; {content['networks']}; "
+            f"{content['seconds']:.0f} s; {described})",
+            f"![{content['title']}]({pictures}/{content['figure']}.png)",
+            _table(claims_table([content]).drop(columns="figure")),
+            *content["notes"],
+        ]
+    return "\n\n".join(text) + "\n"
+
+
+def _table(frame: pd.DataFrame) -> str:
+    lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

@@ -1,0 +1,114 @@
+"""Scales at which figures are reproduced: how many images, epochs, widths and seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rainbownet.errors import RainbowError
+from rainbownet.training import RECIPES, Recipe
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much a reproduction may cost.
+
+    Attributes:
+        name: Its name.
+        images: Training images, None for all.
+        test: Test images, None for all.
+        deep: The scattering network that stands for the paper's eight layers.
+        base: Width at which its figures of one width are made (1 in the paper).
+        widths: Widths of figures over widths, the last being the reference (8 or 32 in the paper).
+        seeds: Networks at the base width (50 in the paper).
+        width_seeds: Networks of each other width (10 in the paper).
+        recipe: How scattering networks are trained.
+        vgg_width: Width of the networks of the universality figures.
+        vgg_recipe: How they are trained.
+        align: Images to align on, None for what the library chooses.
+    """
+
+    name: str
+    images: int | None
+    test: int | None
+    deep: str
+    base: float
+    widths: tuple[float, ...]
+    seeds: int
+    width_seeds: int
+    recipe: Recipe
+    vgg_width: float
+    vgg_recipe: Recipe
+    align: int | None
+
+    @property
+    def free(self) -> Recipe:
+        """The recipe of scattering networks without weight decay: covariances with width, dynamics."""
+        return replace(self.recipe, weight_decay=0.0)
+
+    @property
+    def words(self) -> str:
+        """The scale in words."""
+        images = "all" if self.images is None else self.images
+        return (
+            f"{self.name}: {images} training images, {self.recipe.epochs} epochs, widths "
+            f"{', '.join(f'{width:g}' for width in self.widths)}, {self.seeds} networks at width {self.base:g}"
+        )
+
+
+_SHORT = Recipe(epochs=6, lr=0.01, schedule="onecycle", augment="flip", batch_size=64)
+
+SCALES = {
+    "tiny": Scale(
+        name="tiny",
+        images=4000,
+        test=2000,
+        deep="paper_scattering4",
+        base=0.5,
+        widths=(0.125, 0.25, 0.5, 1.0),
+        seeds=3,
+        width_seeds=1,
+        recipe=_SHORT,
+        vgg_width=0.25,
+        vgg_recipe=replace(_SHORT, lr=0.02),
+        align=2000,
+    ),
+    "small": Scale(
+        name="small",
+        images=None,
+        test=None,
+        deep="paper_scattering4",
+        base=1.0,
+        widths=(0.125, 0.25, 0.5, 1.0, 2.0, 4.0),
+        seeds=5,
+        width_seeds=2,
+        recipe=replace(_SHORT, epochs=20, batch_size=128, augment="cifar", weight_decay=1e-4),
+        vgg_width=1.0,
+        vgg_recipe=replace(_SHORT, epochs=20, batch_size=128, lr=0.02, augment="cifar"),
+        align=10_000,
+    ),
+    "paper": Scale(
+        name="paper",
+        images=None,
+        test=None,
+        deep="cifar_scattering",
+        base=1.0,
+        widths=(0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+        seeds=50,
+        width_seeds=10,
+        recipe=RECIPES["paper"],
+        vgg_width=1.0,
+        vgg_recipe=RECIPES["universality"],
+        align=None,
+    ),
+}
+
+
+def scale_named(name: str) -> Scale:
+    """Return a scale.
+
+    Raises:
+        RainbowError: If there is none of that name.
+    """
+    if name not in SCALES:
+        raise RainbowError(f"scale: {name!r} is unknown; there are {', '.join(SCALES)}")
+    return SCALES[name]

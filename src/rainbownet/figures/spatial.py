@@ -1,0 +1,117 @@
+"""Spatial eigenvectors of filters, the same in every layer and for any labels (Guth & Ménard, Re-Align 2024)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rainbownet.analysis import spatial_cosines, spatial_eigenvectors
+from rainbownet.figures.figure import Claim, Figure, Outcome
+from rainbownet.figures.learned import span
+from rainbownet.figures.style import COLOURS, legend, panels
+from rainbownet.figures.workshop import Workshop
+
+NETWORK = "simple_vgg11"
+GROUPS: dict[str, dict[str, Any]] = {"CIFAR-10": {}, "random labels": {"random_labels": 0}}
+SHOWN = 5
+
+
+def compute(workshop: Workshop) -> Outcome:
+    """Return eigenvectors of the spatial covariance of every layer's filters, and how alike they are."""
+    scale = workshop.scale
+    found = {}
+    for k, (group, options) in enumerate(GROUPS.items()):
+        net = workshop.train(NETWORK, recipe=scale.vgg_recipe, seeds=[k], widths=[scale.vgg_width], **options).all()[0]
+        table = spatial_eigenvectors(net)
+        numbers = {name: j for j, name in enumerate(dict.fromkeys(table["layer"]), start=1)}
+        found[group] = table.assign(depth=table["layer"].map(numbers), group=group)
+    vectors = pd.concat(found.values(), ignore_index=True)
+    start = workshop.train(
+        NETWORK, recipe=workshop.untrained(scale.vgg_recipe), seeds=[0], widths=[scale.vgg_width]
+    ).all()[0]
+    first, second = found.values()
+    within, between = (
+        _tidy(spatial_cosines(first, other), first, other, kind)
+        for other, kind in ((first, "layers of one network"), (second, "true / random labels"))
+    )
+    initial = spatial_eigenvectors(start)
+    control = _tidy(spatial_cosines(initial, initial), initial, initial, "before training")
+    cosines = pd.concat([within, between, control], ignore_index=True)
+    tables = {"cosines": cosines, "vectors": _flat(vectors)}
+    return Outcome(tables, _claims(cosines), f"{NETWORK} of width {scale.vgg_width:g}")
+
+
+def _tidy(table: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Keep pairs of different layers from the second on, and the leading ranks."""
+    numbers_a, numbers_b = ({n: j for j, n in enumerate(dict.fromkeys(t["layer"]), start=1)} for t in (a, b))
+    table = table.assign(depth_a=table["layer_a"].map(numbers_a), depth_b=table["layer_b"].map(numbers_b), kind=kind)
+    kept = (table["depth_a"] > 1) & (table["depth_b"] > 1) & (table["rank"] <= SHOWN)
+    kept &= table["depth_a"] < table["depth_b"] if a is b else kept
+    return table[kept].drop(columns=["layer_a", "layer_b"])
+
+
+def _flat(vectors: pd.DataFrame) -> pd.DataFrame:
+    kept = vectors[vectors["rank"] <= SHOWN]
+    return kept.rename(columns={"eigenvector": "vector"})[["group", "depth", "rank", "share", "vector"]]
+
+
+def _claims(cosines: pd.DataFrame) -> list[Claim]:
+    means = cosines[cosines["rank"] <= 3].groupby("kind", sort=False)["cosine"].mean()
+    by_rank = cosines[cosines["kind"] == "layers of one network"].groupby("rank")["cosine"].mean()
+    return [
+        Claim(
+            "the spatial eigenvectors are the same in all layers from the second on",
+            "look the same",
+            f"mean |cosine| {span(by_rank.loc[:3])} for ranks 1 to 3; before training {means['before training']:.2f}",
+            bool(by_rank.loc[:3].mean() > 0.8),
+        ),
+        Claim(
+            "even with random labels",
+            "look the same",
+            f"mean |cosine| {means['true / random labels']:.2f} of ranks 1 to 3 between true and random labels",
+            bool(means["true / random labels"] > 0.8),
+        ),
+    ]
+
+
+def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+    """Draw the eigenvectors of every layer of the first network, and cosines by rank."""
+    vectors, cosines = tables["vectors"], tables["cosines"]
+    figure, (pictures, axis) = panels(1, 2, width=5.6)
+    part = vectors[vectors["group"] == "CIFAR-10"]
+    depths = sorted(set(part["depth"]))
+    side = round(len(part["vector"].iloc[0]) ** 0.5)
+    canvas = np.full((SHOWN * (side + 1) - 1, len(depths) * (side + 1) - 1), np.nan)
+    for _, row in part.iterrows():
+        vector = np.asarray(row["vector"], dtype=float)
+        vector = vector * np.sign(vector[np.abs(vector).argmax()])
+        top, left = (int(row["rank"]) - 1) * (side + 1), depths.index(row["depth"]) * (side + 1)
+        canvas[top : top + side, left : left + side] = vector.reshape(side, side)
+    bound = np.nanmax(np.abs(canvas))
+    pictures.imshow(canvas, cmap="RdBu_r", vmin=-bound, vmax=bound)
+    pictures.grid(visible=False)
+    pictures.set_xticks([k * (side + 1) + side / 2 - 0.5 for k in range(len(depths))], depths)
+    pictures.set_yticks([k * (side + 1) + side / 2 - 0.5 for k in range(SHOWN)], range(1, SHOWN + 1))
+    pictures.set_xlabel("layer")
+    pictures.set_ylabel("rank")
+    pictures.set_title("Spatial eigenvectors, CIFAR-10", loc="left")
+    for (kind, found), colour in zip(cosines.groupby("kind", sort=False), COLOURS, strict=False):
+        mean = found.groupby("rank")["cosine"].mean()
+        axis.plot(mean.index, mean, "o-", color=colour, label=kind)
+    axis.set_ylim(0, 1.05)
+    axis.set_xlabel("rank")
+    axis.set_title("|cosine| between layers 2 to 8", loc="left")
+    legend(axis)
+    return figure
+
+
+FIGURE = Figure(
+    "spatial",
+    "Spatial eigenvectors of filters",
+    "Guth & Ménard, Re-Align 2024, figure 1",
+    compute,
+    draw,
+)

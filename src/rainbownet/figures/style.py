@@ -1,0 +1,68 @@
+"""How figures look: colours that every eye tells apart, light axes, published values in black or as crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from rainbownet.errors import RainbowError
+from rainbownet.extras import require
+from rainbownet.rainbow.file import write_atomically
+
+# Okabe & Ito: told apart by every kind of colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+BLACK, GREY = "#222222", "#888888"
+PUBLISHED = {"color": BLACK, "marker": "x", "markersize": 7, "markeredgewidth": 1.8, "linestyle": "--", "linewidth": 1}
+"""How published values are drawn beside ours."""
+
+
+def panels(rows: int = 1, columns: int = 1, *, width: float = 5.2, height: float = 4.2) -> tuple[Any, list[Any]]:
+    """Return a figure of panels, each `width` × `height` inches, and its axes row by row.
+
+    Raises:
+        MissingExtra: Without matplotlib.
+    """
+    figures = require("matplotlib.figure", extra="plot")
+    figure = figures.Figure(figsize=(width * columns, height * rows), dpi=130, layout="constrained")
+    axes = [axis for row in figure.subplots(rows, columns, squeeze=False) for axis in row]
+    for axis in axes:
+        axis.grid(visible=True, color="#e6e6e6", linewidth=0.8)
+        axis.set_axisbelow(True)
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def ramp(count: int) -> list[Any]:
+    """Return colours from dark to light, for things in an order (layers, widths, epochs)."""
+    colormaps = require("matplotlib", extra="plot").colormaps
+    return [colormaps["viridis"](0.08 + 0.8 * k / max(1, count - 1)) for k in range(count)]
+
+
+def width_axis(axis: Any, widths: Sequence[float]) -> None:
+    """Label a logarithmic axis with widths, halves as fractions."""
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(list(widths), [f"1/{round(1 / width)}" if width < 1 else f"{width:g}" for width in widths])
+    axis.minorticks_off()
+    axis.set_xlabel("width s")
+
+
+def legend(axis: Any, **options: Any) -> None:
+    """Add a legend without a frame."""
+    axis.legend(frameon=False, fontsize=8.5, **options)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure as PNG or PDF, by the ending.
+
+    Raises:
+        RainbowError: If the ending is another.
+        FileError: If it cannot be written.
+    """
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in ("png", "pdf"):
+        raise RainbowError(f"{path}: a figure ends in .png or .pdf")
+    buffer = BytesIO()
+    figure.savefig(buffer, format=kind)
+    write_atomically(path, buffer.getvalue())

@@ -1,0 +1,134 @@
+"""The workshop of figures: trained networks and images, made when first asked for and found again afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from rainbownet.data import Images, load, loader
+from rainbownet.data.batches import Loader
+from rainbownet.ensemble import grid, train_ensemble
+from rainbownet.figures.scales import Scale
+from rainbownet.training import Recipe
+
+HUB = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
+"""Names on the Hugging Face hub of what is not in the data folder."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where figures get networks and images.
+
+    Attributes:
+        scale: How much may be spent.
+        runs: Folder where trained networks are kept; figures share them.
+        data: Folder with `cifar10` and `cifar100` in the Hugging Face layout; without it they come from the hub.
+        device: Where to train; left to the training by default.
+        report: Called with a sentence for each network trained.
+        progress: Whether to show bars.
+    """
+
+    scale: Scale
+    runs: Path
+    data: Path | None = None
+    device: str | None = None
+    report: Callable[[str], None] | None = None
+    progress: bool = True
+
+    def source(self, name: str, split: str, **options: Any) -> dict[str, Any]:
+        """Return the arguments of `rainbownet.data.load` for part of a data set, cut to the scale.
+
+        Args:
+            name: `cifar10`, `cifar100`, or what `load` takes.
+            split: `train` or `test`.
+            options: Further arguments, such as `classes` or `random_labels`.
+        """
+        folder = None if self.data is None else self.data / name
+        source = str(folder) if folder is not None and folder.is_dir() else HUB.get(name, name)
+        limit = self.scale.images if split == "train" else self.scale.test
+        cut = {} if limit is None else {"limit": limit}
+        return {"source": source, "split": split, **cut, **options}
+
+    def images(self, name: str = "cifar10", split: str = "train", **options: Any) -> Images:
+        """Return images, cut to the scale."""
+        return load(**self.source(name, split, **options))
+
+    def batches(self, images: Images, count: int | None = None) -> Loader:
+        """Return batches to align on: those of the scale, or `count`."""
+        most = self.scale.align if count is None else count
+        part = images if most is None else images.subset(range(min(most, len(images))))
+        return loader(part, batch_size=250)
+
+    def train(
+        self,
+        network: str,
+        *,
+        recipe: Recipe | None = None,
+        seeds: Sequence[int] = (0,),
+        widths: Sequence[float | None] = (None,),
+        kwargs: Mapping[str, Any] | None = None,
+        data: str = "cifar10",
+        **options: Any,
+    ) -> Trained:
+        """Return trained networks, those that are not in `runs` trained first.
+
+        Args:
+            network: Name of a reference network.
+            recipe: How they are trained; that of scattering networks at this scale by default.
+            seeds: Seeds.
+            widths: Widths.
+            kwargs: Further arguments of the network.
+            data: The data set.
+            options: Further arguments of `rainbownet.data.load`, such as `classes` or `random_labels`.
+        """
+        chosen = self.scale.recipe if recipe is None else recipe
+        members = grid(
+            network,
+            recipe=chosen,
+            seeds=seeds,
+            widths=widths,
+            kwargs=[kwargs or {}],
+            data=self.source(data, "train", **options),
+        )
+        folder = self.runs / "networks"
+        ensemble = train_ensemble(folder, members, device=self.device, progress=self.progress, report=self.report)
+        places = {name: k for k, name in enumerate(ensemble.names)}
+        found = [places[member.name] for member in members]
+
+        def read(k: int, epoch: int | None) -> nn.Module:
+            return ensemble.network(found[k], epoch=epoch)
+
+        return Trained([(member.width, member.seed) for member in members], read)
+
+    def with_checkpoints(self, epochs: Sequence[int], *, recipe: Recipe) -> Recipe:
+        """Return a recipe that keeps the weights of some of its epochs."""
+        return replace(recipe, checkpoints=tuple(epoch for epoch in epochs if epoch <= recipe.epochs))
+
+    def untrained(self, recipe: Recipe) -> Recipe:
+        """Return a recipe of no epoch: networks as they are drawn."""
+        return replace(recipe, epochs=0, checkpoints=())
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Trained networks, read when asked for.
+
+    Attributes:
+        keys: Width and seed of each.
+        read: Returns the network of a number, at an epoch that was kept or at the end (None).
+    """
+
+    keys: Sequence[tuple[float | None, int]]
+    read: Callable[[int, int | None], nn.Module]
+
+    def all(self) -> list[nn.Module]:
+        """Return every network, in order of width and seed."""
+        return [self.read(k, None) for k in range(len(self.keys))]
+
+    def at(self, *, width: float | None = None, seed: int = 0, epoch: int | None = None) -> nn.Module:
+        """Return one network."""
+        return self.read(self.keys.index((width, seed)), epoch)
