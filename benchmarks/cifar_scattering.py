@@ -84,7 +84,7 @@ def recipe_of(options: argparse.Namespace, epochs: int, lr: float) -> Recipe:
         schedule="onecycle",
         weight_decay=1e-4,
         batch_size=options.batch_size,
-        augment="cifar",
+        augment=options.augment,
         precision="bf16" if torch.device(options.device).type == "cuda" else "float32",
     )
 
@@ -123,6 +123,7 @@ def trained(options: argparse.Namespace, width: float, data: tuple[Images, Image
 
 def folder_of(options: argparse.Namespace, width: float) -> Path:
     name = f"{options.net}{'-skip' if options.skip else ''}-{width:g}-{options.epochs}"
+    name += f"-{options.augment}" if options.augment != "cifar" else ""
     return options.runs / (f"{name}-seed{options.seed}" if options.seed else name)
 
 
@@ -265,7 +266,7 @@ def run(options: argparse.Namespace) -> None:
     """Train every width, then draw the samples, narrow ones first; write the result after each step."""
     data = read_data(options)
     names = ("net", "skip", "epochs", "batch_size", "lr", "seed", "limit", "images", "classifier_images")
-    names += ("block_epochs", "block_views")
+    names += ("augment", "block_epochs", "block_views")
     settings = {name: getattr(options, name) for name in names}
     result: dict[str, Any] = {"settings": settings, "published (cifar_scattering, skip)": PUBLISHED, "widths": {}}
     if options.out.exists():
@@ -313,6 +314,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--lr", type=float, default=0.05, help="peak for batches of 128; grows with the batch")
+    parser.add_argument("--augment", choices=["cifar", "flip"], default="cifar", help="while training")
     parser.add_argument("--images", type=int, default=16384, help="most images to align on")
     parser.add_argument("--classifier-images", type=int, default=50000, help="most images to refit the classifier on")
     parser.add_argument("--block-epochs", type=int, default=6, help="passes when a block is retrained; 0 for never")

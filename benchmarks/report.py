@@ -183,8 +183,8 @@ def limits(result: dict[str, Any]) -> str:
     if gram := result.get("gram"):
         text.append(
             f"Gram matrix of {gram['images']} × {gram['images']} images ({gram['distinct']} different ones): "
-            f"{gram['seconds']:.0f} s, {gram['matrix_bytes'] / 2**20:.0f} MiB of result, memory grew by "
-            f"{gram['peak_growth_bytes'] / 2**20:.0f} MiB in all."
+            f"{gram['seconds']:.0f} s, {gram['matrix_bytes'] / 2**20:.0f} MiB of result; it raised the memory peak of "
+            f"the whole run by {gram['peak_growth_bytes'] / 2**20:.0f} MiB."
         )
     return "\n\n".join(text)
 
