@@ -16,8 +16,14 @@ from rainbownet.analysis.fits import SpectrumFit, fit_exponential, fit_power_law
 from rainbownet.analysis.gaussianity import gaussianity, qq_table
 from rainbownet.analysis.layer import AlignedLayer, Match
 from rainbownet.analysis.spatial import spatial_cosines, spatial_covariance, spatial_eigenvectors
-from rainbownet.analysis.spectra import activation_spectra, effective_ranks, weight_spectra
-from rainbownet.analysis.universality import Learned, eigenvector_cosines, group_similarity, learned_covariance
+from rainbownet.analysis.spectra import activation_spectra, decay_fits, effective_ranks, weight_spectra
+from rainbownet.analysis.universality import (
+    Learned,
+    eigenvector_cosines,
+    group_similarity,
+    initial_variances,
+    learned_covariance,
+)
 
 __all__ = [
     "BASES",
@@ -34,6 +40,7 @@ __all__ = [
     "clipping_curve",
     "covariance_convergence",
     "covariance_distance",
+    "decay_fits",
     "effective_ranks",
     "eigenvector_cosines",
     "explained_variance",
@@ -42,6 +49,7 @@ __all__ = [
     "gaussianity",
     "group_similarity",
     "informative_rank",
+    "initial_variances",
     "layer_basis",
     "learned_covariance",
     "marchenko_pastur",

@@ -1,5 +1,6 @@
 """Spectra of activations and of weights: eigenvalues by rank, raw and in the units figures are drawn in."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,13 @@ from jaxtyping import Float, Inexact
 from torch import Tensor, nn
 
 from rainbownet.analysis.aligned import Aligned
+from rainbownet.analysis.fits import FEWEST, fit_exponential, fit_power_law
 from rainbownet.analysis.layer import AlignedLayer, weight_rows
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.spectrum import effective_rank
+
+FITTED = ("power", "power_error", "power_r2", "exponential", "exponential_r2", "evidence")
+"""What is told of the laws of decay."""
 
 
 def activation_spectra(aligned: Aligned, *, mean: bool = False) -> pd.DataFrame:
@@ -107,6 +112,44 @@ def effective_ranks(spectra: pd.DataFrame) -> pd.DataFrame:
         values = torch.tensor(part["eigenvalue"].to_numpy(float))
         rows.append({**{key: part[key].iloc[0] for key in keys}, "effective_rank": effective_rank(values)})
     return pd.DataFrame(rows)
+
+
+def decay_fits(spectra: pd.DataFrame, ranks: tuple[int, int] | None = None) -> pd.DataFrame:
+    r"""Fit a power law and an exponential to each spectrum of a table.
+
+    Args:
+        spectra: What `activation_spectra` or `weight_spectra` returned.
+        ranks: First and last rank to fit, cut to the ranks there are; the larger half of each spectrum by default,
+            since finite images and rows bend the smaller one down.
+
+    Returns:
+        A row per spectrum, its keys and `effective_rank`, `first` (the largest eigenvalue), `fitted` (ranks), `power`
+        (exponent of the rank), `power_error` and `power_r2`, `exponential` (decay per rank) and `exponential_r2`, and
+        `evidence` for the power law; see `SpectrumFit`. NaN where there are fewer than four ranks.
+
+    Example:
+        >>> keys = {"layer": "0", "network": 0, "dimension": 20}
+        >>> table = pd.DataFrame({**keys, "rank": range(1, 21), "eigenvalue": [1.0 / r for r in range(1, 21)]})
+        >>> decay_fits(table)[["fitted", "power", "power_r2"]].round(6)
+          fitted  power  power_r2
+        0   1:10    1.0       1.0
+    """
+    found = effective_ranks(spectra)
+    keys = [key for key in found.columns if key != "effective_rank"]
+    rows = []
+    for _, part in spectra.groupby(keys, sort=False):
+        values = torch.tensor(part["eigenvalue"].to_numpy(float))
+        positive = int((values > 1e-9 * values[0]).sum())
+        first, last = ranks or (1, max(FEWEST, positive // 2))
+        last = min(last, positive)
+        row = {"first": values[0].item(), "fitted": f"{first}:{last}"}
+        if last - first + 1 < FEWEST:
+            rows.append(row | dict.fromkeys(FITTED, math.nan))
+            continue
+        power, exponential = fit_power_law(values, (first, last)), fit_exponential(values, (first, last))
+        numbers = (power.rate, power.rate_error, power.r2, exponential.rate, exponential.r2, power.evidence)
+        rows.append(row | dict(zip(FITTED, numbers, strict=True)))
+    return pd.concat([found, pd.DataFrame(rows)], axis=1)
 
 
 def moment_eigenvalues(moment: Inexact[Tensor, "d d"]) -> Float[Tensor, " d"]:

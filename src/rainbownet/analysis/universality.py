@@ -1,18 +1,19 @@
 """Universality: is what groups of networks learned the same? Learned covariances and eigenvectors, compared."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import pandas as pd
 import torch
 from jaxtyping import Float, Inexact
-from torch import Tensor
+from torch import Tensor, nn
 
 from rainbownet.alignment import polar_factor
 from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.layer import AlignedLayer, turned
+from rainbownet.analysis.spectra import initial_rows
 from rainbownet.errors import RainbowError
 from rainbownet.spectrum import bulk_variance, bures_cosine, effective_rank, shrink_spiked
 
@@ -79,7 +80,7 @@ def group_similarity(
     aligned: Aligned,
     groups: Sequence[str],
     *,
-    variance: float | None = None,
+    variance: float | Mapping[str, float] | None = None,
     draws: int = 5,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -94,7 +95,9 @@ def group_similarity(
     Args:
         aligned: The networks.
         groups: The group each network belongs to: its data set, its task.
-        variance: Variance of an entry at initialisation; estimated from the bulk of each spectrum by default.
+        variance: Variance of an entry at initialisation, one for all layers or each its own (`initial_variances`);
+            estimated from the bulk of each spectrum by default, which fails where most of it was learned, as in
+            classifiers of few rows.
         draws: Random rotations and ceilings to average over.
         seed: Seed of both.
 
@@ -110,15 +113,15 @@ def group_similarity(
     generator = torch.Generator().manual_seed(seed)
     rows = []
     for layer in aligned:
+        sigma = _variance(variance, layer.name)
         parts = {
-            name: learned_covariance(real_rows(layer.stacked(own)), variance=variance) for name, own in members.items()
+            name: learned_covariance(real_rows(layer.stacked(own)), variance=sigma) for name, own in members.items()
         }
         for a, b in combinations(members, 2):
             first, second = parts[a], parts[b]
             control = sum(_cosine(first.factor, _rotated(first.factor, layer, generator)) for _ in range(draws)) / draws
             again = (
-                learned_covariance(first.drawn(second.rows, generator=generator), variance=variance)
-                for _ in range(draws)
+                learned_covariance(first.drawn(second.rows, generator=generator), variance=sigma) for _ in range(draws)
             )
             ceiling = sum(_cosine(first.factor, part.factor) for part in again) / draws
             cosine = _cosine(first.factor, second.factor)
@@ -177,11 +180,45 @@ def eigenvector_cosines(
     return pd.DataFrame(rows)
 
 
+def initial_variances(aligned: Aligned, initial: Sequence[nn.Module]) -> dict[str, float]:
+    """Return the mean square of the weights of each layer before training.
+
+    Args:
+        aligned: The trained networks.
+        initial: The untrained ones.
+
+    Returns:
+        By layer, what `group_similarity` takes as variances.
+
+    Raises:
+        ArchitectureError: If an untrained network does not have a layer.
+
+    Example:
+        >>> from rainbownet.analysis import align_networks
+        >>> net = nn.Linear(2, 1, bias=False)
+        >>> net.weight.data = torch.tensor([[3.0, 1.0]])
+        >>> initial_variances(align_networks(net, [torch.eye(2)], holdout=0.0), [net])
+        {'weight': 5.0}
+    """
+    return {
+        layer.name: torch.cat([real_rows(initial_rows(net, layer)) for net in initial]).square().mean().item()
+        for layer in aligned
+    }
+
+
 def real_rows(rows: Inexact[Tensor, "n D"]) -> Float[Tensor, "_n _D"]:
     """Return real rows of the same cosines and spectrum: complex numbers as 2 × 2 matrices."""
     if not rows.is_complex():
         return rows
     return torch.cat([torch.cat([rows.real, -rows.imag], 1), torch.cat([rows.imag, rows.real], 1)])
+
+
+def _variance(given: float | Mapping[str, float] | None, layer: str) -> float | None:
+    if not isinstance(given, Mapping):
+        return given
+    if layer not in given:
+        raise RainbowError(f"variance: none for layer {layer!r}; there are {list(given)}")
+    return given[layer]
 
 
 def _rotated(factor: Tensor, layer: AlignedLayer, generator: torch.Generator) -> Tensor:
