@@ -7,6 +7,8 @@ from torch.nn.modules.module import register_module_forward_hook
 
 import rainbownet as rn
 from cases import CASES, distance
+from rainbownet.errors import ArchitectureError, RainbowWarning
+from rainbownet.nets import build
 
 BATCH = 72
 """Enough for ten percent to be held out and one row a channel to be left."""
@@ -203,3 +205,20 @@ def test_the_white_control_has_the_energy_of_the_law_and_none_of_its_directions(
         torch.testing.assert_close(mine.square().sum(1).mean(), control.square().sum(1).mean(), rtol=0.1, atol=0)
     drawn = white.sample([images], width=2)
     assert torch.isfinite(drawn(images)).all()
+
+
+def test_widths_for_products_widen_what_is_inside_residual_blocks():
+    net = build("cifar_resnet", depth=8, width=0.25)
+    x = torch.randn(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    rainbow = rn.fit(net, [x])
+    widths = rainbow.product_widths(2, most=6)
+    assert {name: widths[name] for name in ("conv1", "layer1.0.conv1", "layer2.0.conv1", "layer3.0.conv1")} == {
+        "conv1": 2.0, "layer1.0.conv1": 2.0, "layer2.0.conv1": 4.0, "layer3.0.conv1": 6.0,
+    }  # fmt: skip
+    assert set(widths) == set(rainbow.laws)
+    with pytest.warns(RainbowWarning):
+        sample = rainbow.sample([x], width=widths)
+    assert [sample.get_submodule(f"layer{k}.0.conv1").out_channels for k in (1, 2, 3)] == [8, 32, 96]
+    assert sample.conv1.out_channels == 8
+    with pytest.raises(ArchitectureError, match="positive"):
+        rainbow.product_widths(0)

@@ -18,7 +18,12 @@ _DRAW = "Draw"
 def sample(
     rainbow: Annotated[Path, typer.Argument(help="A file written by fit.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The new weights, safetensors.")] = None,
-    width: Annotated[str, typer.Option(help="A factor, or layer1=4,layer3=8.", rich_help_panel=_DRAW)] = "1",
+    width: Annotated[
+        str,
+        typer.Option(
+            help="A factor, layer1=4,layer3=8, or products: n/2 inside residual blocks.", rich_help_panel=_DRAW
+        ),
+    ] = "1",
     seed: options.Seed = 0,
     preset: Annotated[
         str | None,
@@ -71,7 +76,6 @@ def sample(
 
     check_writable(out, json)
     drawn: dict[str, Any] = {
-        "width": width_from(width),
         "seed": seed,
         "classifier": classifier,
         "holdout": holdout,
@@ -81,6 +85,7 @@ def sample(
         ),
     }
     law = load(rainbow)
+    drawn["width"] = law.product_widths() if width == "products" else width_from(width)
     drawn["layers"] = _layers(law, layers, until)
     source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     test = None if test_split == "none" else source.load(test_split)

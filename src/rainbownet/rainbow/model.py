@@ -63,6 +63,12 @@ class Rainbow:
         """
         return self.draw(loader, width=width, seed=seed, **options).network
 
+    def product_widths(self, streams: float | int = 4.0, *, most: float | int = 32.0) -> dict[str, float]:
+        """Return factors for `width=` of a residual network; see `rainbownet.rainbow.widths.product_widths`."""
+        from rainbownet.rainbow.widths import product_widths
+
+        return product_widths(self.network, streams, most=most)
+
     def draw(self, loader: Iterable[Any], *, width: Width = 1.0, seed: int = 0, **options: Any) -> Sample:
         """Draw a new network and report how well it could be aligned; see `rainbownet.rainbow.sample.draw`."""
         from rainbownet.rainbow.sample import draw
