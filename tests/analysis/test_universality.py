@@ -10,7 +10,13 @@ from torch import nn
 
 from analysis.networks import batches, chain, drawn, rotated
 from rainbownet.alignment import polar_factor
-from rainbownet.analysis import align_networks, eigenvector_cosines, group_similarity, learned_covariance
+from rainbownet.analysis import (
+    align_networks,
+    eigenvector_cosines,
+    group_similarity,
+    initial_variances,
+    learned_covariance,
+)
 from rainbownet.errors import LawError, RainbowError
 
 INPUTS, ROWS, SPIKES = 40, 300, 4
@@ -144,3 +150,19 @@ def test_groups_that_make_no_pair_are_refused():
         group_similarity(aligned, ["a", "a"])
     with pytest.raises(RainbowError, match="of: expected 'weights' or 'activations', got 'both'"):
         eigenvector_cosines(aligned, ["a", "b"], of="both")
+
+
+def test_variances_of_untrained_networks_take_the_place_of_estimates():
+    """A layer of few rows that are all learned: its bulk cannot be told, that of the untrained network can."""
+    law = spiked(0)[:SPIKES]
+    nets = [network(drawn(law, 8, seed=seed)) for seed in (1, 2)]
+    start = network(torch.randn(8, INPUTS, generator=torch.Generator().manual_seed(3)))
+    aligned = align_networks(nets, batches((INPUTS,)), layers=["0"])
+    variances = initial_variances(aligned, [start])
+    assert variances == {"0": pytest.approx(start[0].weight.double().square().mean().item())}
+    estimated = group_similarity(aligned, ["a", "b"]).iloc[0]
+    given = group_similarity(aligned, ["a", "b"], variance=variances).iloc[0]
+    assert given["spikes_a"] > estimated["spikes_a"]
+    assert given["similarity"] > 0.5
+    with pytest.raises(RainbowError, match="variance: none for layer '0'"):
+        group_similarity(aligned, ["a", "b"], variance={"1": 1.0})

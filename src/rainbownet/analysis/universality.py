@@ -90,7 +90,8 @@ def group_similarity(
 
     with Bures cosines of the learned parts of the covariances, `O` a random rotation of the channels, and the ceiling
     :math:`\hat C_1` learned again from Gaussian rows of :math:`C_1 + \sigma^2 \mathrm{Id}`, as many as
-    :math:`C_2` was learned from. It is about 1 for the same law and 0 for unrelated ones.
+    :math:`C_2` was learned from. It is about 1 for the same law and 0 for unrelated ones, and above 1 where rows are
+    no independent draws: those of classifiers of the same classes come in the same order.
 
     Args:
         aligned: The networks.
