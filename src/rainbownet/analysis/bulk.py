@@ -165,8 +165,8 @@ def marchenko_pastur(
     kept = spectrum[spectrum > 1e-12 * spectrum[0]]
     if covariance_factor is not None and len(kept) > 1 and kept[-1] > (1 - 1e-6) * kept[0]:
         warnings.warn(
-            f"rows: whitened, all {len(kept)} eigenvalues are equal: the covariance is that of these rows alone and "
-            "says nothing about them; give that of several networks",
+            f"rows: whitened, all {len(kept)} eigenvalues are equal: the covariance is that of these rows and too few "
+            "others, and says nothing about them; give that of more networks",
             RainbowWarning,
             stacklevel=2,
         )

@@ -1,0 +1,37 @@
+"""Writing: from a rainbow or networks to one HTML file."""
+
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from rainbownet.extras import require
+from rainbownet.rainbow.file import write_atomically
+from rainbownet.report.collect import collect
+from rainbownet.report.page import page
+from rainbownet.report.result import Report
+
+
+def write_report(
+    subjects: Any, path: str | PathLike[str], loader: Iterable[Any] | None = None, **options: Any
+) -> Report:
+    """Write a page about a rainbow or networks: self-contained, interactive, readable without a network.
+
+    Args:
+        subjects: A rainbow, a trained network, or several of one architecture.
+        path: The HTML file.
+        loader: Yields inputs or (inputs, targets); a rainbow can do without.
+        options: Those of `rainbownet.report.collect`: `test` images, `widths`, `seed`, `names`, `title` and so on.
+
+    Returns:
+        The numbers of the page.
+
+    Raises:
+        MissingExtra: Without plotly, before anything is computed.
+        FileError: If the file cannot be written.
+        RainbowError: As `rainbownet.report.collect`.
+    """
+    require("plotly.graph_objects", extra="report")
+    report = collect(subjects, loader, **options)
+    write_atomically(Path(path), page(report).encode())
+    return report

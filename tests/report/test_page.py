@@ -1,0 +1,152 @@
+"""The page: what it shows is what was computed, it loads nothing, and a browser draws it without an error."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import rainbownet as rn
+from rainbownet.report import collect, page, write_report
+from report.subjects import Tables, batches, embedded, network
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+LARGEST = 10_000_000
+
+
+@pytest.fixture(scope="module")
+def report():
+    nets = [network(seed) for seed in range(3)]
+    return collect(nets, batches(), test=batches(100, seed=2), widths=[1, 2], names=["<a>", "b", "c"], title="A & B")
+
+
+@pytest.fixture(scope="module")
+def text(report):
+    return page(report)
+
+
+def test_the_numbers_shown_are_those_computed(report, text):
+    tables = Tables(text)
+    shown = tables.named("Copy score")
+    for row, expected in zip(shown, report.samples.to_dict("records"), strict=True):
+        assert row["Accuracy"] == f"{100 * expected['accuracy']:.1f} %"
+        assert row["Similarity"] == f"{expected['similarity']:.3g}"
+        assert row["Law"] == expected["law"]
+    networks = tables.named("Parameters")
+    assert [row["Network"] for row in networks] == ["<a>", "b", "c"]
+    assert [row["Accuracy"] for row in networks] == [f"{100 * a:.1f} %" for a in report.networks["accuracy"]]
+    layers = tables.named("Decay per rank")
+    assert [float(row["Effective rank"]) for row in layers] == pytest.approx(
+        list(report.layers["effective_rank"]), rel=5e-3
+    )
+    assert len(tables.named("Excess kurtosis")) == len(report.gaussianity)
+    assert f"<b>{100 * report.networks['accuracy'].iloc[0]:.1f} %</b><span>trained accuracy" in text
+
+
+def test_the_numbers_inside_are_those_computed(report, text):
+    assert embedded(text, "numbers") == report.to_dict()
+
+
+def test_plots_hold_the_numbers(report, text):
+    figures = embedded(text, "figures")
+    drawn = report.samples[report.samples["law"] == "rainbow"]
+    trace = next(trace for trace in figures["accuracy"]["data"] if trace["name"] == "sample")
+    assert trace["x"] == list(drawn["width"])
+    assert trace["y"] == pytest.approx([100 * a for a in drawn["accuracy"]])
+    assert [t["name"] for t in figures["weights"]["data"]] == list(report.layers["layer"])
+    assert {t["meta"]["layer"] for t in figures["bulk"]["data"]} == set(report.layers["layer"])
+
+
+def test_every_plot_has_a_place_and_every_place_a_plot(text):
+    places = re.findall(r'id="plot-(\w+)"', text)
+    assert sorted(places) == sorted(embedded(text, "figures"))
+
+
+def test_every_warning_is_on_the_page(report, text):
+    assert report.warnings
+    assert text.count("<li>") == len(report.warnings)
+
+
+def test_names_and_titles_are_escaped(text):
+    assert "<title>A &amp; B</title>" in text
+    assert "&lt;a&gt;" in text
+    assert "<a>" not in text.split("<script", 1)[0]
+
+
+def test_nothing_is_loaded(text):
+    scripts = re.findall(r"<script[^>]*>", text)
+    assert len(scripts) == 4
+    assert not any("src" in script for script in scripts)
+    own = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert "http" not in own
+    assert not re.search(r"@import|url\(", own)
+    assert re.findall(r'(?:href|src)="([^"]*)"', own) == ["data:,"]
+
+
+def test_a_page_without_samples_or_networks_to_compare_is_whole():
+    text = page(collect(rn.fit(network(), batches(100))))
+    assert "Samples against" not in text
+    assert "How alike" not in text
+    assert sorted(embedded(text, "figures")) == ["bulk", "kurtosis", "quantiles", "weights"]
+    assert sorted(re.findall(r'id="plot-(\w+)"', text)) == ["bulk", "kurtosis", "quantiles", "weights"]
+
+
+@pytest.mark.slow
+def test_twenty_layers_of_five_networks_stay_small(tmp_path):
+    nets = [network(seed, width=16, depth=19) for seed in range(5)]
+    found = write_report(nets, tmp_path / "report.html", batches(100), widths=[1])
+    assert len(found.layers) == 20
+    assert len(found.networks) == 5
+    assert 4_000_000 < (tmp_path / "report.html").stat().st_size < LARGEST
+
+
+def browser() -> str:
+    """Return a browser, or skip."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    cached = sorted(Path.home().glob(".cache/ms-playwright/chromium*/chrome-*/*chrome*"))
+    found = found or next((str(path) for path in cached if path.is_file()), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} on PATH, none installed by playwright")
+    return found
+
+
+def opened(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Open `page.html` of a folder headless and without a network."""
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder / 'user'}"]
+    network = ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=15000", "--enable-logging=stderr"]
+    command = [browser(), *options, *network, *arguments, (folder / "page.html").as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+@pytest.mark.parametrize("colours", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+def test_a_browser_draws_it_without_an_error(tmp_path, text, colours):
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow reads the picture")
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    dark = ["--blink-settings=preferredColorScheme=0"] if colours == "dark" else []
+    found = opened(tmp_path, f"--screenshot={tmp_path / 'page.png'}", "--window-size=1100,2400", *dark)
+    assert "CONSOLE" not in found.stderr
+    picture = pillow.open(tmp_path / "page.png").convert("RGB")
+    assert picture.size == (1100, 2400)
+    assert (sum(picture.getpixel((3, 3))) > 600) == (colours == "light")
+    # The first plot: a sample's orange line on the page's own paper.
+    colours_found = picture.getcolors(1 << 24)
+    orange = sum(count for count, (r, g, b) in colours_found if abs(r - 226) + abs(g - 120) + abs(b - 40) < 30)
+    assert orange > 200
+
+
+@pytest.mark.slow
+def test_every_plot_is_drawn(tmp_path, text):
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    state = re.search(r"<html[^>]*>", opened(tmp_path, "--dump-dom").stdout)
+    assert state is not None
+    assert f'data-drawn="{len(embedded(text, "figures"))}"' in state[0]
+    assert 'data-errors=""' in state[0]
+
+
+@pytest.mark.slow
+def test_an_error_of_a_script_would_be_seen(tmp_path, text):
+    (tmp_path / "page.html").write_text(text.replace("drawAll().then", "missing(); drawAll().then"), encoding="utf-8")
+    found = opened(tmp_path, "--dump-dom")
+    assert "missing is not defined" in found.stdout.split(">", 2)[1]
+    assert "CONSOLE" in found.stderr
