@@ -4,6 +4,8 @@ import pytest
 
 from cli.commands import KWARGS, numbers, refused, run, weights
 
+pytest.importorskip("plotly", reason="reports need the extra [report]")
+
 
 def test_a_page_of_two_networks(tmp_path):
     a, b = weights(tmp_path), weights(tmp_path, seed=1)
@@ -34,7 +36,7 @@ def test_a_rainbow_file_without_images(tmp_path):
         (["digits_cnn"], "--weights is missing"),
         (["absent.rainbow"], "no such file"),
         (["digits_cnn", "digits_mlp", "--weights", "x"], "--weights is given 1 times"),
-        (["x.rainbow", "--weights", "x"], ""),
+        (["digits_mlp", "digits_cnn", "--weights", "x", "--weights", "y", "--kwargs", "{"], "--kwargs is '{'"),
     ],
 )
 def test_what_cannot_be_reported_is_refused(tmp_path, arguments, message):

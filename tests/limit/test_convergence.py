@@ -9,7 +9,7 @@ from torch import nn
 
 import rainbownet as rn
 from rainbownet.errors import RainbowError
-from rainbownet.limit import convergence_rates, limit_distances, log_slope, predicted_rate, spectral_decay
+from rainbownet.limit import convergence_rates, limit_distances, log_slope, predicted_rate
 from rainbownet.limit.convergence import layer_values
 
 
@@ -72,14 +72,6 @@ def test_slopes_are_those_of_numpy():
     assert all(math.isnan(value) for value in log_slope([2.0, 2.0], [1.0, 3.0]))
 
 
-@pytest.mark.parametrize("decay", [0.7, 1.0, 2.3])
-def test_the_decay_of_a_power_law_is_found_under_noise(decay):
-    ranks = torch.arange(1, 501, dtype=torch.float64)
-    noise = torch.randn(500, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    values = (ranks**-decay * (0.02 * noise).exp()).sort(descending=True).values
-    assert spectral_decay(values) == pytest.approx(decay, abs=0.03)
-
-
 def test_rates_grow_with_the_decay_up_to_a_quarter():
     assert predicted_rate(1.0) == (0.0, 0.0)
     assert predicted_rate(0.5) == (0.0, 0.0)
@@ -93,7 +85,3 @@ def test_what_makes_no_sense_is_refused(fitted):
     _, rainbow, limit, x, test = fitted
     with pytest.raises(RainbowError, match="widths"):
         limit_distances(rainbow, limit, [x], test, widths=())
-    with pytest.raises(RainbowError, match="ranks"):
-        spectral_decay(torch.ones(10), ranks=(5, 20))
-    with pytest.raises(RainbowError, match="positive"):
-        spectral_decay(torch.tensor([1.0, 0.0, 0.0]), ranks=(1, 3))

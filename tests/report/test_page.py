@@ -3,13 +3,17 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import rainbownet as rn
+from rainbownet.errors import MissingExtra
 from rainbownet.report import collect, page, write_report
 from report.subjects import Tables, batches, embedded, network
+
+pytest.importorskip("plotly", reason="reports need the extra [report]")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LARGEST = 10_000_000
@@ -90,6 +94,13 @@ def test_a_page_without_samples_or_networks_to_compare_is_whole():
     assert "How alike" not in text
     assert sorted(embedded(text, "figures")) == ["bulk", "kurtosis", "quantiles", "weights"]
     assert sorted(re.findall(r'id="plot-(\w+)"', text)) == ["bulk", "kurtosis", "quantiles", "weights"]
+
+
+def test_without_plotly_nothing_is_computed_and_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'rainbownet\[report\]'"):
+        write_report(None, tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ from rainbownet.analysis.convergence import (
 )
 from rainbownet.analysis.dependence import neuron_dependence
 from rainbownet.analysis.dynamics import training_dynamics, weight_trajectories
-from rainbownet.analysis.fits import SpectrumFit, fit_exponential, fit_power_law
 from rainbownet.analysis.gaussianity import gaussianity, qq_table
 from rainbownet.analysis.layer import AlignedLayer, Match
 from rainbownet.analysis.spatial import spatial_cosines, spatial_covariance, spatial_eigenvectors
@@ -24,6 +23,7 @@ from rainbownet.analysis.universality import (
     initial_variances,
     learned_covariance,
 )
+from rainbownet.decay import SpectrumFit, fit_exponential, fit_power_law
 
 __all__ = [
     "BASES",

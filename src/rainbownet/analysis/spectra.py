@@ -10,8 +10,8 @@ from jaxtyping import Float, Inexact
 from torch import Tensor, nn
 
 from rainbownet.analysis.aligned import Aligned
-from rainbownet.analysis.fits import FEWEST, fit_exponential, fit_power_law
 from rainbownet.analysis.layer import AlignedLayer, weight_rows
+from rainbownet.decay import FEWEST, fit_exponential, fit_power_law
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.spectrum import effective_rank
 

@@ -92,7 +92,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
             if known is not None:
                 place = known[0] / known[1] * found["dimension"]
                 below.axvline(place, color=colour, linestyle=":", linewidth=1.4)
-        below.axhline(100 * float(part["full"].iloc[0]), color="#888888", linewidth=0.8)
+        below.axhline(100 * float(curve["full"].iloc[0]), color="#888888", linewidth=0.8)
         above.set_title(f"{number(layer)}", loc="left")
         below.set_xlabel("rank (dots: 1 point lost; dotted: published, as a share)", fontsize=9)
         for axis in (above, below):

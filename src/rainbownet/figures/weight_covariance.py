@@ -142,6 +142,9 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
             d.plot(*zip(*known, strict=True), "x--", color=BLACK, linewidth=1)
     width_axis(d, at)
     d.set_yscale("log")
+    ticks = [t for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9) if t >= 0.8 * errors["error"].min()]
+    d.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    d.minorticks_off()
     d.set_title("(d) distance to the widest (crosses: published)", loc="left")
     for axis in (a, b, c, d):
         legend(axis)

@@ -14,7 +14,7 @@ from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.nystrom import NystromFeatures
 from rainbownet.limit.pca import KernelPCA, kernel_pca
 from rainbownet.limit.piecewise import PiecewiseLinear
-from rainbownet.limit.rates import predicted_rate, spectral_decay
+from rainbownet.limit.rates import predicted_rate
 from rainbownet.limit.ridge import RidgeFit, class_targets, feature_ridge, kernel_ridge, rkhs_norm
 
 __all__ = [
@@ -48,5 +48,4 @@ __all__ = [
     "register",
     "rkhs_norm",
     "save_limit",
-    "spectral_decay",
 ]

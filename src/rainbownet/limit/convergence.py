@@ -11,10 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rainbownet.decay import fit_power_law
 from rainbownet.errors import RainbowError
 from rainbownet.graph.trace import evaluate, symbolic_trace
 from rainbownet.limit.network import LimitNetwork
-from rainbownet.limit.rates import predicted_rate, spectral_decay
+from rainbownet.limit.rates import predicted_rate
 
 if TYPE_CHECKING:
     from rainbownet.rainbow.model import Rainbow
@@ -143,7 +144,8 @@ def convergence_rates(distances: pd.DataFrame, limit: LimitNetwork, inputs: Tens
     decays = {}
     for name in limit.paths:
         values = torch.linalg.eigvalsh(limit.kernel(inputs, layer=name)).flip(0)
-        decays[name] = spectral_decay(values[values > 1e-10 * values[0]])
+        values = values[values > 1e-10 * values[0]]
+        decays[name] = fit_power_law(values, _ranks(len(values))).rate
     decays[OUTPUT] = min(decays.values())
     rows = []
     for name, found in distances.groupby("layer", sort=False):
@@ -160,6 +162,11 @@ def convergence_rates(distances: pd.DataFrame, limit: LimitNetwork, inputs: Tens
             }
         )
     return pd.DataFrame(rows)
+
+
+def _ranks(count: int) -> tuple[int, int]:
+    """Return the ranks whose decay counts: after the few that hold classes, before the cut-off by finite images."""
+    return min(5, 1 + count // 8), min(count, max(10, count // 4))
 
 
 def log_slope(widths: Sequence[int | float], distances: Sequence[float]) -> tuple[float, float]:

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.bulk import Bulk, marchenko_pastur
-from rainbownet.analysis.fits import FEWEST, SpectrumFit, fit_exponential, fit_power_law
 from rainbownet.analysis.gaussianity import gaussianity, qq_table
 from rainbownet.analysis.layer import weight_rows
 from rainbownet.analysis.spectra import moment_eigenvalues
+from rainbownet.decay import FEWEST, SpectrumFit, fit_exponential, fit_power_law
 from rainbownet.graph import Network
 from rainbownet.laws.factor import thin_factor
 from rainbownet.report.result import Report

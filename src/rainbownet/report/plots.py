@@ -17,6 +17,9 @@ GREY = "#8a8f98"
 LOG = {"type": "log", "dtick": "D2"}
 """A logarithmic axis of ranks with ticks at 1, 2, 5, 10."""
 
+FEW = 6
+"""Layers up to which bars of uncertainty can be told apart."""
+
 
 def plots(report: Report) -> dict[str, dict[str, Any]]:
     """Return the figures that a report has numbers for.
@@ -183,9 +186,12 @@ def _kurtosis(report: Report) -> Any:
     if not len(report.gaussianity):
         return None
     table = report.gaussianity.assign(error=2 * report.gaussianity["excess_kurtosis_error"])
-    figure = _by_layer(table, "direction", "excess_kurtosis", "direction %{x}: %{y:.2f}", error="error")
+    few = table["layer"].nunique() <= FEW
+    figure = _by_layer(
+        table, "direction", "excess_kurtosis", "direction %{x}: %{y:.2f}", error="error" if few else None
+    )
     figure.add_hline(y=0, line={"color": GREY, "dash": "dot"})
-    return _laid_out(figure, "direction", "excess kurtosis ± 2 s.e.", x=LOG)
+    return _laid_out(figure, "direction", "excess kurtosis" + " ± 2 s.e." * few, x=LOG)
 
 
 def _bulk(report: Report) -> Any:

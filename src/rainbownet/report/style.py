@@ -39,7 +39,7 @@ select { font: inherit; color: inherit; background: var(--card); border: 1px sol
   padding: .25rem .5rem; max-width: 100%; }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .8rem; }
 @media (max-width: 600px) {
-  main { padding: 1rem .8rem 2rem; } h1 { font-size: 1.4rem; } .plot { height: 300px; }
+  main { padding: 1rem .8rem 2rem; } h1 { font-size: 1.4rem; } .plot { height: 340px; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } td { max-width: 14rem; } }
 @media print { .scroll { max-height: none; overflow: visible; } }
 """
@@ -72,7 +72,10 @@ SCRIPT = """
         zerolinecolor: colour("--line"), tickcolor: colour("--line") });
     });
     if (count > 5 && window.innerWidth < 700) out.showlegend = false;
-    else if (count > 8) out.legend = { orientation: "v", x: 1.01, y: 1, font: { size: 11 } };
+    else if (count > 8) {
+      out.legend = { orientation: "v", x: 1.01, y: 1, font: { size: 11 } };
+      out.margin = Object.assign({}, layout.margin, { t: 34 });
+    }
     return out;
   }
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rainbownet.analysis.fits import fit_exponential, fit_power_law
+from rainbownet.decay import fit_exponential, fit_power_law
 from rainbownet.errors import RainbowError
 
 FITS = {"power law": fit_power_law, "exponential": fit_exponential}

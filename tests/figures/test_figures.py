@@ -1,0 +1,122 @@
+"""Figures: every one runs from nothing, and claims say no when numbers do."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from cli.commands import numbers, refused, run
+from rainbownet.figures import FIGURES, alignment_error, bulk, dynamics, resampling, universality
+from rainbownet.figures.reproduce import page, redraw, reproduce
+from rainbownet.figures.scales import SCALES
+from rainbownet.figures.workshop import Workshop
+
+datasets = pytest.importorskip("datasets")
+
+MICRO = replace(
+    SCALES["tiny"],
+    name="micro",
+    images=120,
+    test=60,
+    widths=(0.125, 0.1875, 0.25),
+    base=0.125,
+    seeds=2,
+    recipe=replace(SCALES["tiny"].recipe, epochs=2, batch_size=32),
+    vgg_width=0.0625,
+    vgg_recipe=replace(SCALES["tiny"].vgg_recipe, epochs=1, batch_size=32),
+    align=120,
+)
+
+QUICK = ("alignment_error", "bulk", "dynamics")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A data set in the layout of CIFAR-10 whose classes differ in colour."""
+    root = tmp_path_factory.mktemp("data")
+    generator = np.random.default_rng(0)
+    for name, classes in (("cifar10", 10), ("cifar100", 100)):
+        label = {"cifar10": "label", "cifar100": "fine_label"}[name]
+        features = datasets.Features(
+            {"img": datasets.Image(), label: datasets.ClassLabel(names=[f"c{k}" for k in range(classes)])}
+        )
+        for split, count in (("train", 240), ("test", 100)):
+            labels = generator.integers(0, classes, count)
+            colours = generator.normal(128, 30, (count, 1, 1, 3)) + 3 * labels[:, None, None, None]
+            pixels = (colours + generator.normal(0, 30, (count, 32, 32, 3))).clip(0, 255).astype(np.uint8)
+            rows = {"img": [Image.fromarray(image) for image in pixels], label: labels.tolist()}
+            place = root / name / "data"
+            place.mkdir(parents=True, exist_ok=True)
+            datasets.Dataset.from_dict(rows, features=features).to_parquet(
+                str(place / f"{split}-00000-of-00001.parquet")
+            )
+    return root
+
+
+@pytest.fixture(scope="module")
+def workshop(folder, tmp_path_factory):
+    return Workshop(MICRO, tmp_path_factory.mktemp("runs"), data=folder, progress=False)
+
+
+@pytest.mark.filterwarnings("ignore::rainbownet.errors.RainbowWarning")
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FIGURES]
+)
+def test_a_figure_runs_from_nothing(name, workshop, tmp_path):
+    content = reproduce(FIGURES[name], workshop, tmp_path)
+    assert content["claims"]
+    assert json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))["tables"]
+    first = (tmp_path / f"{name}.png").read_bytes()
+    with Image.open(tmp_path / f"{name}.png") as picture:
+        assert np.unique(np.asarray(picture.convert("L"))).size > 20
+    assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    redraw(FIGURES[name], tmp_path)
+    assert (tmp_path / f"{name}.png").read_bytes() == first
+    text = page(tmp_path, FIGURES, pictures="here")
+    assert f"(here/{name}.png)" in text
+    assert all(claim["ours"] in text for claim in content["claims"])
+
+
+@pytest.mark.filterwarnings("ignore::rainbownet.errors.RainbowWarning")
+def test_networks_are_trained_once(workshop):
+    made = []
+    counting = replace(workshop, report=made.append)
+    counting.train("paper_scattering4", widths=[0.125])
+    made.clear()
+    counting.train("paper_scattering4", widths=[0.125])
+    assert made == []
+
+
+def test_resampling_claims_follow_the_numbers():
+    def table(drawn):
+        rows = [
+            {"width": width, "what": what, "accuracy": value}
+            for what, values in {"trained": (80.0, 82.0), "published method": drawn, "ours": (60.0, 75.0)}.items()
+            for width, value in zip((0.5, 1.0), values, strict=True)
+        ]
+        return pd.DataFrame(rows)
+
+    assert [claim.agrees for claim in resampling._claims(table((50.0, 70.0)))] == [True, True, True]
+    assert [claim.agrees for claim in resampling._claims(table((65.0, 60.0)))] == [False, False, False]
+
+
+def test_the_verb_lists_and_refuses():
+    assert all(name in run("reproduce").stdout for name in FIGURES)
+    assert "resampling" in refused("reproduce", "nothing")
+    assert "tiny" in refused("reproduce", "bulk", "--scale", "huge")
+
+
+def test_the_verb_makes_a_page(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(SCALES, "tiny", MICRO)
+    arguments = ("--data-root", folder, "--runs", tmp_path / "runs", "-o", tmp_path / "out")
+    run("reproduce", "dynamics", *arguments, "--page", tmp_path / "page.md", "--json", tmp_path / "all.json")
+    assert "(out/dynamics.png)" in (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert numbers(tmp_path / "all.json")["figures"][0]["figure"] == "dynamics"
+
+
+def test_every_module_of_a_figure_names_it():
+    for module in (alignment_error, bulk, dynamics, universality):
+        assert module.FIGURE.name == module.__name__.rpartition(".")[2]
