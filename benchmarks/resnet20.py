@@ -72,7 +72,7 @@ class Bench:
         order = torch.randperm(len(test.targets), generator=torch.Generator().manual_seed(0))
         self.images = list(data.loader(train.subset(torch.arange(a.images)), batch_size=500))
         self.test = test.subset(order[: a.test_images])
-        self.out = a.out
+        self.out, self.only = a.out, a.only
         self.draws: list[dict[str, Any]] = json.loads(a.out.read_text())["draws"] if a.out.is_file() else []
         self.settings = {"images": a.images, "test_images": a.test_images}
         self.trained = 100 * training.evaluate(self.net, self.test).accuracy
@@ -151,6 +151,8 @@ def widest(bench: Bench, seeds: list[int]) -> None:
 
 def widths(bench: Bench, seeds: list[int]) -> None:
     for label, width in WIDTHS.items():
+        if bench.only not in label:
+            continue
         for seed in seeds:
             bench.measure("widths", "antithetic draws", rn.BEST, label=label, width=width, seed=seed)
         bench.measure("widths", "white", rn.BEST, white=True, label=label, width=width, seed=seeds[0])
@@ -183,6 +185,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--images", type=int, default=1500, help="to align on")
     parser.add_argument("--test-images", type=int, default=1500)
+    parser.add_argument("--only", default="", help="of the widths, those whose name holds this")
     parser.add_argument("--weights", help="folder of resnet20-cifar10.th; beside the data by default")
     parser.add_argument("--out", type=Path, default=RESULTS / "resnet20.json")
     a = parser.parse_args()
