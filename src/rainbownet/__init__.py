@@ -7,6 +7,7 @@ from rainbownet.path import barriers, path
 from rainbownet.presets import BEST, PAPER, PRESETS, Preset
 from rainbownet.rainbow import Rainbow, Sample, fit, load
 from rainbownet.rainbow.classifier import retrain_classifier
+from rainbownet.report import write_report
 
 __version__ = "0.1.0"
 
@@ -32,4 +33,5 @@ __all__ = [
     "load",
     "path",
     "retrain_classifier",
+    "write_report",
 ]

@@ -70,10 +70,11 @@ def test_the_number_of_neurons_compared_is_bounded():
     assert few.equals(neuron_dependence(rows, max_neurons=20, shuffles=9))
 
 
-def test_one_network_without_enough_rows_is_refused():
-    with pytest.raises(RainbowError, match="20 span 20 directions"):
-        neuron_dependence(normal(20, 30))
-    neuron_dependence(normal(20, 30), torch.arange(2).repeat(10), shuffles=1)
+def test_rows_that_do_not_outnumber_their_directions_are_refused():
+    for networks in (None, torch.arange(2).repeat(10)):
+        with pytest.raises(RainbowError, match="20 span 20 directions"):
+            neuron_dependence(normal(20, 30), networks)
+    neuron_dependence(normal(40, 30), torch.arange(2).repeat(20), shuffles=1)
 
 
 @pytest.mark.parametrize(

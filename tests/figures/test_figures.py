@@ -24,6 +24,7 @@ MICRO = replace(
     widths=(0.125, 0.1875, 0.25),
     base=0.125,
     seeds=2,
+    crowd=(0.125, 2),
     recipe=replace(SCALES["tiny"].recipe, epochs=2, batch_size=32),
     vgg_width=0.0625,
     vgg_recipe=replace(SCALES["tiny"].vgg_recipe, epochs=1, batch_size=32),
@@ -43,7 +44,7 @@ def folder(tmp_path_factory):
         features = datasets.Features(
             {"img": datasets.Image(), label: datasets.ClassLabel(names=[f"c{k}" for k in range(classes)])}
         )
-        for split, count in (("train", 240), ("test", 100)):
+        for split, count in (("train", 600), ("test", 100)):
             labels = generator.integers(0, classes, count)
             colours = generator.normal(128, 30, (count, 1, 1, 3)) + 3 * labels[:, None, None, None]
             pixels = (colours + generator.normal(0, 30, (count, 32, 32, 3))).clip(0, 255).astype(np.uint8)

@@ -53,7 +53,7 @@ def neuron_dependence(
 
     Raises:
         RainbowError: If there are fewer than 8 rows, fewer than two networks or two neurons in one, no shuffles, or
-            one network's rows do not outnumber their directions and no factor is given.
+            rows do not outnumber their directions and no factor is given.
 
     Example:
         >>> rows = torch.randn(60, 20, generator=torch.Generator().manual_seed(0))
@@ -71,10 +71,10 @@ def neuron_dependence(
     groups = _groups(labels, len(values), max_neurons, generator, several=networks is not None)
     values = values.cpu()
     white = thin_factor(values)[0] if factor is None else whitened_rows(values, factor.cpu())
-    if networks is None and factor is None and len(white) <= white.shape[1]:
+    if factor is None and len(white) <= white.shape[1]:
         raise RainbowError(
             f"rows: {len(white)} span {white.shape[1]} directions and are orthogonal once whitened by themselves; give "
-            "a factor of more rows, or several networks"
+            "more rows, those of further networks, or the factor of a covariance estimated from more"
         )
     unit = normalize(white, dim=1)
     if networks is not None:

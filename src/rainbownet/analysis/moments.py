@@ -19,7 +19,7 @@ from rainbownet.readers import Flatten, channel_rows, map_size
 Key = tuple[fx.Node, int, int]
 """An activation, the axis that is read, and the number of groups it is read in."""
 
-Maps = Mapping[Key, Inexact[Tensor, "g d e"]]
+Maps = Mapping[Key, Inexact[Tensor, "_g _d _e"]]
 """The rotation of each activation of one network onto the hub's, by group."""
 
 
@@ -88,9 +88,10 @@ class HubMoments:
             ):
                 if len(values[0][part]):
                     self._add(moments, key, [value[part] for value in values])
-        if node.op == "placeholder" and self.progress is not None:
+        if node.op == "placeholder":
             self.images += len(chunk.inputs)
-            self.progress(self.images)
+            if self.progress is not None:
+                self.progress(self.images)
 
     def moments(self, key: Key, network: int) -> tuple[list[CrossMoment], list[CrossMoment | None]]:
         """Return the moments of a network at an activation, one for each group: fitted and held out.

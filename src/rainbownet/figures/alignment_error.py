@@ -10,7 +10,7 @@ import pandas as pd
 from rainbownet.analysis import activation_convergence, align_networks, width_slopes
 from rainbownet.figures.figure import Claim, Figure, Outcome
 from rainbownet.figures.learned import falls, learned_layers, number, span
-from rainbownet.figures.style import BLACK, legend, panels, ramp, width_axis
+from rainbownet.figures.style import BLACK, legend, log_ticks, panels, ramp, width_axis
 from rainbownet.figures.workshop import Workshop
 
 PUBLISHED = {
@@ -69,8 +69,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
         if known:
             style = {"color": BLACK, "marker": "x", "linestyle": "--", "linewidth": 1}
             axis.plot(*zip(*known, strict=True), **style, label="published: φ_1, φ_3, φ_7" if phi == "1" else None)
-    axis.set_yscale("log")
     width_axis(axis, widths)
+    log_ticks(axis, table["error"])
     axis.set_ylabel("relative mean-square error")
     axis.set_title("Distance of activations to the widest network's", loc="left")
     legend(axis)

@@ -23,7 +23,7 @@ PUBLISHED = {"raw": (21.1, 12.1, 26.8), "whitened": (1.6, 3.9, 8.4)}
 
 def compute(workshop: Workshop) -> Outcome:
     """Return the spectrum of one network's rows, raw and whitened by the covariance of all networks."""
-    nets, aligned = population(workshop)
+    nets, aligned = population(workshop, *workshop.scale.crowd)
     bulks, spectra = [], []
     for name in middle(aligned):
         layer = aligned[name]
@@ -57,7 +57,7 @@ def compute(workshop: Workshop) -> Outcome:
         f"The covariance that whitens comes from {len(nets)} networks (50 in the paper), the one looked at among them: "
         f"whitened eigenvalues cannot exceed {len(nets)}, and tell something only where the bulk ends below that."
     )
-    return Outcome(tables, claims, f"{len(nets)} {workshop.scale.deep} of width {workshop.scale.base:g}", (note,))
+    return Outcome(tables, claims, f"{len(nets)} {workshop.scale.deep} of width {workshop.scale.crowd[0]:g}", (note,))
 
 
 def _listed(values: pd.Series) -> str:

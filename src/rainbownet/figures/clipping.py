@@ -28,7 +28,7 @@ STEPS = 20
 
 def compute(workshop: Workshop) -> Outcome:
     """Clip one layer at a time of the first network, in bases of weights, of activations, and at random."""
-    nets, aligned = population(workshop)
+    nets, aligned = population(workshop, workshop.scale.base, workshop.scale.seeds)
     test = list(loader(workshop.images(split="test"), batch_size=500))
     ranks = sorted({1, 2, 3, 5, 8, *(round(k * 10**0.25) for k in (5, 8))})
     parts = []

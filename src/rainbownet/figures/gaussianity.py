@@ -25,7 +25,7 @@ PUBLISHED = {"j = 2": (0.0042, 0.463, 0.136), "j = 4": (0.057, 0.045, 0.157), "j
 
 def compute(workshop: Workshop) -> Outcome:
     """Return tests of normality of whitened weights, pooled over networks."""
-    nets, aligned = population(workshop)
+    nets, aligned = population(workshop, *workshop.scale.crowd)
     tests, quantiles = [], []
     for name in middle(aligned):
         rows = aligned[name].stacked()
@@ -57,7 +57,7 @@ def compute(workshop: Workshop) -> Outcome:
         ),
     ]
     tables = {"tests": table, "quantiles": pd.concat(quantiles, ignore_index=True)}
-    return Outcome(tables, claims, f"{len(nets)} {workshop.scale.deep} of width {workshop.scale.base:g}")
+    return Outcome(tables, claims, f"{len(nets)} {workshop.scale.deep} of width {workshop.scale.crowd[0]:g}")
 
 
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:

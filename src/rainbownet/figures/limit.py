@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rainbownet.figures.style import BLACK, COLOURS, GREY, legend, panels, save
+from rainbownet.figures.style import BLACK, COLOURS, GREY, legend, log_ticks, panels, save
 from rainbownet.limit.convergence import OUTPUT
 
 
@@ -42,12 +42,8 @@ def draw_distances(distances: pd.DataFrame, rates: pd.DataFrame, path: Path, *, 
         values = [first * (width / widths[0]) ** slope for width in widths]
         axis.plot(widths, values, color=GREY, linestyle=line, linewidth=1.4, label=label)
     axis.set_xscale("log", base=2)
-    axis.set_yscale("log")
     axis.set_xticks(widths, [f"×{width:g}" for width in widths])
-    axis.minorticks_off()
-    low, high = distances["distance"].min(), distances["distance"].max()
-    ticks = [t for t in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0) if 0.8 * low <= t <= 1.25 * high]
-    axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    log_ticks(axis, distances["distance"])
     axis.set_xlabel("width of the sample")
     axis.set_ylabel("relative distance to the limit")
     legend(axis)

@@ -9,10 +9,9 @@ from rainbownet.figures.learned import learned_layers
 from rainbownet.figures.workshop import Workshop
 
 
-def population(workshop: Workshop) -> tuple[list[nn.Module], Aligned]:
-    """Return the networks of the base width and their weights, aligned to the mean of their activations (2.3)."""
-    scale = workshop.scale
-    nets = workshop.train(scale.deep, widths=[scale.base], seeds=range(scale.seeds)).all()
+def population(workshop: Workshop, width: float, count: int) -> tuple[list[nn.Module], Aligned]:
+    """Return networks of one width and their weights, aligned to the mean of their activations (2.3)."""
+    nets = workshop.train(workshop.scale.deep, widths=[width], seeds=range(count)).all()
     return nets, align_networks(
         nets, workshop.batches(workshop.images()), reference="mean", layers=learned_layers(nets[0])
     )

@@ -20,6 +20,7 @@ class Scale:
         base: Width at which its figures of one width are made (1 in the paper).
         widths: Widths of figures over widths, the last being the reference (8 or 32 in the paper).
         seeds: Networks at the base width (50 in the paper).
+        crowd: Width and number of networks where many are pooled (1 and 50 in the paper).
         width_seeds: Networks of each other width (10 in the paper).
         recipe: How scattering networks are trained.
         vgg_width: Width of the networks of the universality figures.
@@ -34,6 +35,7 @@ class Scale:
     base: float
     widths: tuple[float, ...]
     seeds: int
+    crowd: tuple[float, int]
     width_seeds: int
     recipe: Recipe
     vgg_width: float
@@ -66,6 +68,7 @@ SCALES = {
         base=0.5,
         widths=(0.125, 0.25, 0.5, 1.0),
         seeds=3,
+        crowd=(0.25, 12),
         width_seeds=1,
         recipe=_SHORT,
         vgg_width=0.25,
@@ -80,6 +83,7 @@ SCALES = {
         base=1.0,
         widths=(0.125, 0.25, 0.5, 1.0, 2.0, 4.0),
         seeds=5,
+        crowd=(0.5, 16),
         width_seeds=2,
         recipe=replace(_SHORT, epochs=20, batch_size=128, augment="cifar", weight_decay=1e-4),
         vgg_width=1.0,
@@ -94,6 +98,7 @@ SCALES = {
         base=1.0,
         widths=(0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
         seeds=50,
+        crowd=(1.0, 50),
         width_seeds=10,
         recipe=RECIPES["paper"],
         vgg_width=1.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,18 @@ def width_axis(axis: Any, widths: Sequence[float]) -> None:
     axis.set_xticks(list(widths), [f"1/{round(1 / width)}" if width < 1 else f"{width:g}" for width in widths])
     axis.minorticks_off()
     axis.set_xlabel("width s")
+
+
+def log_ticks(axis: Any, values: Iterable[float]) -> None:
+    """Give a vertical axis a logarithmic scale with a few plain numbers over the range of values."""
+    found = [value for value in values if value > 0]
+    low, high = min(found), max(found)
+    marks = [m * 10.0**k for k in range(-6, 4) for m in (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)]
+    ticks = [mark for mark in marks if 0.85 * low <= mark <= 1.2 * high]
+    step = max(1, round(len(ticks) / 8))
+    axis.set_yscale("log")
+    axis.set_yticks(ticks[::step], [f"{tick:g}" for tick in ticks[::step]])
+    axis.minorticks_off()
 
 
 def legend(axis: Any, **options: Any) -> None:

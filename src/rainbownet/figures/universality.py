@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from rainbownet.analysis import Aligned, align_networks, eigenvector_cosines, group_similarity
-from rainbownet.errors import DataError
 from rainbownet.figures.figure import Claim, Figure, Outcome
 from rainbownet.figures.style import COLOURS, GREY, legend, panels
 from rainbownet.figures.workshop import Workshop
@@ -40,14 +39,11 @@ def taught(workshop: Workshop) -> tuple[Aligned, list[str]]:
         kwargs: dict[str, Any] = {"classes": 5} if group == "CIFAR-5" else {}
         if group == "CIFAR-100":
             kwargs = {"classes": 100}
-        try:
-            trained = workshop.train(
-                NETWORK, recipe=scale.vgg_recipe, seeds=[k], widths=[scale.vgg_width], kwargs=kwargs, **options
-            )
-        except DataError:
-            if group != "CIFAR-100":
-                raise
+        if group == "CIFAR-100" and not workshop.has("cifar100"):
             continue
+        trained = workshop.train(
+            NETWORK, recipe=scale.vgg_recipe, seeds=[k], widths=[scale.vgg_width], kwargs=kwargs, **options
+        )
         nets += trained.all()
         names.append(group)
     layers = [f"features.{name}" for name, child in nets[0].features.named_children() if hasattr(child, "mix")]
@@ -76,7 +72,7 @@ def compute(workshop: Workshop) -> Outcome:
 
 
 def _claims(table: pd.DataFrame, vectors: pd.DataFrame) -> list[Claim]:
-    across = table.pivot_table(index="depth", columns="pair", values="similarity").dropna(how="all")
+    across = table.pivot_table(index="depth", columns="pair", values="similarity", dropna=False)
     early = across.loc[across.index <= 4]
     late = across.loc[across.index > 4]
     same = " / ".join(PAIRS[0])

@@ -11,7 +11,7 @@ from rainbownet.analysis import align_networks, clipping_curve, covariance_conve
 from rainbownet.data import loader
 from rainbownet.figures.figure import Claim, Figure, Outcome
 from rainbownet.figures.learned import falls, number, span
-from rainbownet.figures.style import BLACK, COLOURS, legend, panels, ramp, width_axis
+from rainbownet.figures.style import BLACK, COLOURS, legend, log_ticks, panels, ramp, width_axis
 from rainbownet.figures.workshop import Workshop
 
 NETWORK = "paper_scattering4"
@@ -141,10 +141,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
         if known:
             d.plot(*zip(*known, strict=True), "x--", color=BLACK, linewidth=1)
     width_axis(d, at)
-    d.set_yscale("log")
-    ticks = [t for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9) if t >= 0.8 * errors["error"].min()]
-    d.set_yticks(ticks, [f"{t:g}" for t in ticks])
-    d.minorticks_off()
+    log_ticks(d, [*errors["error"], *(v for known in ERRORS.values() for w, v in known.items() if w in at)])
     d.set_title("(d) distance to the widest (crosses: published)", loc="left")
     for axis in (a, b, c, d):
         legend(axis)

@@ -12,6 +12,7 @@ from torch import nn
 from rainbownet.data import Images, load, loader
 from rainbownet.data.batches import Loader
 from rainbownet.ensemble import grid, train_ensemble
+from rainbownet.errors import DataError
 from rainbownet.figures.scales import Scale
 from rainbownet.training import Recipe
 
@@ -52,6 +53,14 @@ class Workshop:
         limit = self.scale.images if split == "train" else self.scale.test
         cut = {} if limit is None else {"limit": limit}
         return {"source": source, "split": split, **cut, **options}
+
+    def has(self, name: str) -> bool:
+        """Whether a data set can be loaded."""
+        try:
+            self.images(name, "test")
+        except DataError:
+            return False
+        return True
 
     def images(self, name: str = "cifar10", split: str = "train", **options: Any) -> Images:
         """Return images, cut to the scale."""

@@ -169,7 +169,6 @@ class _Steps:
                 self.loader,
                 max_images=self.max_images,
                 holdout=self.holdout,
-                progress=lambda done, limit: None,  # images are counted for who asks how many there were
             )
             self.report.facts["Images"] = (
                 f"{aligned.images:,}, one in {round(1 / self.holdout)} held out"
