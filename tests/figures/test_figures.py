@@ -27,6 +27,7 @@ MICRO = replace(
     crowd=(0.125, 2),
     recipe=replace(SCALES["tiny"].recipe, epochs=2, batch_size=32),
     vgg_width=0.0625,
+    vgg_images=100,
     vgg_recipe=replace(SCALES["tiny"].vgg_recipe, epochs=1, batch_size=32),
     align=120,
 )

@@ -23,7 +23,7 @@ def compute(workshop: Workshop) -> Outcome:
     batches = workshop.batches(workshop.images())
     nets = {
         "scattering": workshop.train(scale.deep, widths=[scale.base]).all()[0],
-        "ResNet-18": workshop.train("resnet18_bnpost", recipe=scale.vgg_recipe, widths=[scale.vgg_width]).all()[0],
+        "ResNet-18": workshop.train("resnet18_bnpost", recipe=scale.recipe, widths=[scale.vgg_width]).all()[0],
     }
     activations, weights = [], []
     for name, net in nets.items():

@@ -23,8 +23,11 @@ class Scale:
         crowd: Width and number of networks where many are pooled (1 and 50 in the paper).
         width_seeds: Networks of each other width (10 in the paper).
         recipe: How scattering networks are trained.
-        vgg_width: Width of the networks of the universality figures.
-        vgg_recipe: How they are trained.
+        vgg: The network of the universality figures.
+        vgg_width: Its width.
+        vgg_images: Images it is taught, None for all.
+        vgg_recipe: How it is trained.
+        patience: How many times as long random labels are taught.
         align: Images to align on, None for what the library chooses.
     """
 
@@ -38,14 +41,23 @@ class Scale:
     crowd: tuple[float, int]
     width_seeds: int
     recipe: Recipe
+    vgg: str
     vgg_width: float
+    vgg_images: int | None
     vgg_recipe: Recipe
+    patience: int
     align: int | None
 
     @property
     def free(self) -> Recipe:
         """The recipe of scattering networks without weight decay: covariances with width, dynamics."""
         return replace(self.recipe, weight_decay=0.0)
+
+    @property
+    def patient(self) -> Recipe:
+        """The recipe of the universality figures for random labels, which take longer to learn."""
+        recipe = self.vgg_recipe
+        return replace(recipe, epochs=self.patience * recipe.epochs, decay_every=self.patience * recipe.decay_every)
 
     @property
     def words(self) -> str:
@@ -71,8 +83,11 @@ SCALES = {
         crowd=(0.25, 12),
         width_seeds=1,
         recipe=_SHORT,
+        vgg="simple_vgg11",
         vgg_width=0.25,
-        vgg_recipe=replace(_SHORT, lr=0.02),
+        vgg_images=2000,
+        vgg_recipe=replace(_SHORT, epochs=25, augment=None),
+        patience=2,
         align=2000,
     ),
     "small": Scale(
@@ -86,8 +101,11 @@ SCALES = {
         crowd=(0.5, 16),
         width_seeds=2,
         recipe=replace(_SHORT, epochs=20, batch_size=128, augment="cifar", weight_decay=1e-4),
+        vgg="factorized_vgg11",
         vgg_width=1.0,
-        vgg_recipe=replace(_SHORT, epochs=20, batch_size=128, lr=0.02, augment="cifar"),
+        vgg_images=None,
+        vgg_recipe=replace(_SHORT, epochs=20, batch_size=128, augment="cifar"),
+        patience=4,
         align=10_000,
     ),
     "paper": Scale(
@@ -101,8 +119,11 @@ SCALES = {
         crowd=(1.0, 50),
         width_seeds=10,
         recipe=RECIPES["paper"],
+        vgg="factorized_vgg11",
         vgg_width=1.0,
+        vgg_images=None,
         vgg_recipe=RECIPES["universality"],
+        patience=4,
         align=None,
     ),
 }

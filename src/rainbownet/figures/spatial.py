@@ -15,7 +15,9 @@ from rainbownet.figures.style import COLOURS, legend, panels
 from rainbownet.figures.workshop import Workshop
 
 NETWORK = "simple_vgg11"
-GROUPS: dict[str, dict[str, Any]] = {"CIFAR-10": {}, "random labels": {"random_labels": 0}}
+GROUPS: dict[str, tuple[int, dict[str, Any]]] = {"CIFAR-10": (0, {}), "random labels": (4, {"random_labels": 0})}
+"""Seed and data: two of the networks of the other figure, where both have the same architecture."""
+
 SHOWN = 5
 
 
@@ -23,8 +25,10 @@ def compute(workshop: Workshop) -> Outcome:
     """Return eigenvectors of the spatial covariance of every layer's filters, and how alike they are."""
     scale = workshop.scale
     found = {}
-    for k, (group, options) in enumerate(GROUPS.items()):
-        net = workshop.train(NETWORK, recipe=scale.vgg_recipe, seeds=[k], widths=[scale.vgg_width], **options).all()[0]
+    for group, (k, options) in GROUPS.items():
+        recipe = scale.patient if options else scale.vgg_recipe
+        given = {"limit": scale.vgg_images, **options}
+        net = workshop.train(NETWORK, recipe=recipe, seeds=[k], widths=[scale.vgg_width], **given).all()[0]
         table = spatial_eigenvectors(net)
         numbers = {name: j for j, name in enumerate(dict.fromkeys(table["layer"]), start=1)}
         found[group] = table.assign(depth=table["layer"].map(numbers), group=group)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from torch import nn
 
 from rainbownet.analysis import Aligned, align_networks, eigenvector_cosines, group_similarity
 from rainbownet.figures.figure import Claim, Figure, Outcome
 from rainbownet.figures.style import COLOURS, GREY, legend, panels
 from rainbownet.figures.workshop import Workshop
-
-NETWORK = "factorized_vgg11"
+from rainbownet.training import evaluate
 
 GROUPS: dict[str, dict[str, Any]] = {
     "CIFAR-10": {},
@@ -22,6 +22,10 @@ GROUPS: dict[str, dict[str, Any]] = {
     "random labels": {"random_labels": 0},
     "random labels again": {"random_labels": 1},
 }
+CLASSES = {"CIFAR-5": 5, "CIFAR-100": 100}
+LEARNED = 0.6
+"""Training accuracy from which random labels count as learned."""
+
 PAIRS = (
     ("CIFAR-10", "CIFAR-10 again"),
     ("CIFAR-10", "CIFAR-5"),
@@ -31,23 +35,33 @@ PAIRS = (
 )
 
 
-def taught(workshop: Workshop) -> tuple[Aligned, list[str]]:
-    """Return networks taught by each group's data, aligned to the first on CIFAR-10, and their groups."""
-    nets, names = [], []
+def taught(workshop: Workshop) -> tuple[Aligned, pd.DataFrame]:
+    """Return networks taught by each group's data, aligned to the first on CIFAR-10, and how well they learned it."""
     scale = workshop.scale
-    for k, (group, options) in enumerate(GROUPS.items()):
-        kwargs: dict[str, Any] = {"classes": 5} if group == "CIFAR-5" else {}
-        if group == "CIFAR-100":
-            kwargs = {"classes": 100}
+    nets, rows = [], []
+    for k, (group, given) in enumerate(GROUPS.items()):
         if group == "CIFAR-100" and not workshop.has("cifar100"):
             continue
+        options = {"limit": scale.vgg_images, **given}
+        random = "random_labels" in given
         trained = workshop.train(
-            NETWORK, recipe=scale.vgg_recipe, seeds=[k], widths=[scale.vgg_width], kwargs=kwargs, **options
+            scale.vgg,
+            recipe=scale.patient if random else scale.vgg_recipe,
+            seeds=[k],
+            widths=[scale.vgg_width],
+            kwargs={"classes": CLASSES[group]} if group in CLASSES else None,
+            **options,
         )
         nets += trained.all()
-        names.append(group)
-    layers = [f"features.{name}" for name, child in nets[0].features.named_children() if hasattr(child, "mix")]
-    return align_networks(nets, workshop.batches(workshop.images()), layers=[f"{name}.mix" for name in layers]), names
+        images = workshop.images(options.pop("data", "cifar10"), **options)
+        rows.append({"group": group, "training_accuracy": evaluate(nets[-1], images).accuracy})
+    layers = [
+        name
+        for name, module in nets[0].features.named_modules()
+        if isinstance(module, nn.Conv2d) and module.groups == 1
+    ]
+    aligned = align_networks(nets, workshop.batches(workshop.images()), layers=[f"features.{name}" for name in layers])
+    return aligned, pd.DataFrame(rows)
 
 
 def depth(layers: list[str]) -> dict[str, int]:
@@ -57,7 +71,8 @@ def depth(layers: list[str]) -> dict[str, int]:
 
 def compute(workshop: Workshop) -> Outcome:
     """Return the normalised similarity S by layer, and cosines of leading eigenvectors."""
-    aligned, groups = taught(workshop)
+    aligned, learned = taught(workshop)
+    groups = learned["group"].tolist()
     table = group_similarity(aligned, groups)
     numbers = depth(list(aligned.layers))
     chosen = [pair for pair in PAIRS if set(pair) <= set(groups)]
@@ -66,12 +81,15 @@ def compute(workshop: Workshop) -> Outcome:
     vectors = eigenvector_cosines(aligned, groups, count=8)
     vectors = vectors[(vectors["a"] == "CIFAR-10") & (vectors["rank_a"] == vectors["rank_b"])]
     vectors = vectors.assign(depth=vectors["layer"].map(numbers), pair=vectors["a"] + " / " + vectors["b"])
-    tables = {"similarity": table, "eigenvectors": vectors}
-    words = f"{NETWORK} of width {workshop.scale.vgg_width:g}, one for each of {', '.join(groups)}"
-    return Outcome(tables, _claims(table, vectors), words)
+    tables = {"similarity": table, "eigenvectors": vectors, "learned": learned}
+    words = f"{workshop.scale.vgg} of width {workshop.scale.vgg_width:g}, one for each of {', '.join(groups)}"
+    return Outcome(tables, _claims(tables), words)
 
 
-def _claims(table: pd.DataFrame, vectors: pd.DataFrame) -> list[Claim]:
+def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
+    table, vectors = tables["similarity"], tables["eigenvectors"]
+    accuracy = tables["learned"].set_index("group")["training_accuracy"]
+    memorised = bool(accuracy[[name for name in accuracy.index if "random" in name]].min() > LEARNED)
     across = table.pivot_table(index="depth", columns="pair", values="similarity", dropna=False)
     early = across.loc[across.index <= 4]
     late = across.loc[across.index > 4]
@@ -96,14 +114,15 @@ def _claims(table: pd.DataFrame, vectors: pd.DataFrame) -> list[Claim]:
         Claim(
             "true labels and random ones teach other things",
             "about 0.2",
-            f"{means[random]:.2f} up to layer 4, {across[random].mean():.2f} on average",
-            bool(means[random] < means[same]),
+            f"{means[random]:.2f} up to layer 4, {across[random].mean():.2f} on average (of the random labels "
+            f"{100 * accuracy['random labels']:.0f} % were learned)",
+            bool(means[random] < means[same]) if memorised else None,
         ),
         Claim(
             "two sets of random labels teach much the same",
             "high up to layer 5",
             f"{means[twice]:.2f} up to layer 4",
-            bool(means[twice] > means[random]),
+            bool(means[twice] > means[random]) if memorised else None,
         ),
         Claim(
             "leading eigenvectors are shared after alignment",

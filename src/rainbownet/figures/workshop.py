@@ -46,13 +46,13 @@ class Workshop:
         Args:
             name: `cifar10`, `cifar100`, or what `load` takes.
             split: `train` or `test`.
-            options: Further arguments, such as `classes` or `random_labels`.
+            options: Further arguments, such as `classes` or `random_labels`, or another `limit`.
         """
         folder = None if self.data is None else self.data / name
         source = str(folder) if folder is not None and folder.is_dir() else HUB.get(name, name)
         limit = self.scale.images if split == "train" else self.scale.test
-        cut = {} if limit is None else {"limit": limit}
-        return {"source": source, "split": split, **cut, **options}
+        given = {"source": source, "split": split, "limit": limit} | options
+        return {key: value for key, value in given.items() if value is not None}
 
     def has(self, name: str) -> bool:
         """Whether a data set can be loaded."""
