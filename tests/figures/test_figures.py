@@ -32,7 +32,7 @@ MICRO = replace(
     align=120,
 )
 
-QUICK = ("alignment_error", "bulk", "dynamics")
+QUICK = ("bulk", "dynamics")
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,19 @@ def learned_layers(net: nn.Module, *, first: bool = False) -> list[str]:
     return names if first else names[1:]
 
 
+def blocks(net: nn.Module) -> list[str]:
+    """Return the names of the 3×3 convolutions of a residual network, shortcuts left out.
+
+    Example:
+        >>> from rainbownet.nets import build
+        >>> len(blocks(build("resnet18_bnpost", width=0.125)))
+        16
+    """
+    return [
+        name for name, module in net.named_modules() if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3)
+    ]
+
+
 def number(layer: str) -> str:
     """Return the published name of a layer.
 

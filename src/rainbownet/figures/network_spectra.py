@@ -9,7 +9,7 @@ import pandas as pd
 
 from rainbownet.analysis import activation_spectra, align_networks, weight_spectra
 from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.learned import learned_layers, span
+from rainbownet.figures.learned import blocks, learned_layers, span
 from rainbownet.figures.style import BLACK, legend, panels, ramp
 from rainbownet.figures.workshop import Workshop
 
@@ -27,7 +27,7 @@ def compute(workshop: Workshop) -> Outcome:
     }
     activations, weights = [], []
     for name, net in nets.items():
-        layers = learned_layers(net) if name == "scattering" else _convolutions(net)
+        layers = learned_layers(net) if name == "scattering" else blocks(net)
         aligned = align_networks(net, batches, layers=layers, holdout=0.0)
         numbers = {layer: k for k, layer in enumerate(aligned.layers, start=2)}
         for found, spectra in ((activations, activation_spectra(aligned)), (weights, weight_spectra(aligned))):
@@ -41,15 +41,6 @@ def compute(workshop: Workshop) -> Outcome:
     words = f"{scale.deep} of width {scale.base:g}, resnet18_bnpost of width {scale.vgg_width:g}, both on CIFAR-10"
     note = "The paper's networks learned ImageNet; these learned CIFAR-10, whose images the ResNet shrinks to a point."
     return Outcome(tables, _claims(tables), words, (note,))
-
-
-def _convolutions(net: Any) -> list[str]:
-    """Return the 3×3 convolutions, shortcuts left out."""
-    return [
-        name
-        for name, module in net.named_modules()
-        if getattr(module, "kernel_size", None) == (3, 3) and hasattr(module, "weight")
-    ]
 
 
 def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
