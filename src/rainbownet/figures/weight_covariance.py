@@ -8,12 +8,15 @@ from typing import Any
 import pandas as pd
 
 from rainbownet.analysis import align_networks, clipping_curve, covariance_convergence, weight_spectra, width_slopes
+from rainbownet.analysis.dynamics import weight_rows
+from rainbownet.analysis.spectra import row_eigenvalues
 from rainbownet.data import loader
 from rainbownet.figures.figure import Claim, Figure, Outcome
 from rainbownet.figures.learned import falls, number, span
 from rainbownet.figures.style import BLACK, COLOURS, legend, log_ticks, panels, ramp, width_axis
 from rainbownet.figures.workshop import Workshop
 
+EPOCHS = (0, 1, 2, 5, 10, 20)
 NETWORK = "paper_scattering4"
 LAYERS = ("block2.linear", "block3.linear")
 
@@ -69,7 +72,20 @@ def compute(workshop: Workshop) -> Outcome:
         "slopes": slopes,
     }
     words = f"{len(same)} {NETWORK} of width {scale.base:g}, {scale.width_seeds} of each other width, no weight decay"
-    return Outcome(tables, _claims(tables), words)
+    return Outcome(tables, _claims(tables), words, (_growth(workshop),))
+
+
+def _growth(workshop: Workshop) -> str:
+    """Return how the first eigenvalue grew with training: what short trainings lack."""
+    scale = workshop.scale
+    recipe = workshop.with_checkpoints(sorted({*EPOCHS, scale.free.epochs}), recipe=scale.free)
+    trained = workshop.train(NETWORK, recipe=recipe, widths=[scale.base])
+    found = {}
+    for epoch in recipe.checkpoints:
+        rows = weight_rows(trained.at(width=scale.base, epoch=epoch), LAYERS[0])
+        found[epoch] = row_eigenvalues(rows)[0].item() * rows.shape[1]
+    listed = ", ".join(f"{value:.1f} at {epoch}" for epoch, value in found.items())
+    return f"The first eigenvalue × D of one network (j = 2) by epoch: {listed}. It grows as long as training goes on."
 
 
 def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
