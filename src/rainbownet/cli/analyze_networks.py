@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from rainbownet.cli import aligning, options
+from rainbownet.cli.images import ImageOptions
 
 
+@options.with_images
 def spectra(
     network: aligning.Spec,
     weights: options.Weights = None,
@@ -19,16 +21,8 @@ def spectra(
     layers: aligning.Layers = None,
     flatten: aligning.Flatten = "channels",
     images: options.Images = None,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     plot: aligning.Plot = None,
     json: options.Json = None,
@@ -37,16 +31,14 @@ def spectra(
 
     Rows of several networks are put together after alignment.
     """
-    settings = {key: value for key, value in locals().items() if value is not None}
+    settings = options.settings(locals())
     from rainbownet.analysis import activation_spectra, decay_fits, weight_spectra
-    from rainbownet.cli.images import ImageOptions
     from rainbownet.cli.output import print_table, write_json
 
     aligning.check_outputs(json, plot)
     nets = aligning.networks_given(network, weights, kwargs)
     before = aligning.networks_given(network, initial, kwargs, least=len(nets)) if initial else []
     span = _span(ranks)
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     aligned = aligning.aligned_on(nets, source, split, images=images, device=device, flatten=flatten, layers=layers)
     activations = activation_spectra(aligned)
     rows = weight_spectra(aligned, initial=before)
@@ -62,6 +54,7 @@ def spectra(
     write_json(json, "analyze spectra", settings, results)
 
 
+@options.with_images
 def clipping(
     network: aligning.Spec,
     weights: options.Weights = None,
@@ -74,17 +67,9 @@ def clipping(
     layers: aligning.Layers = None,
     seed: options.Seed = 0,
     images: options.Images = None,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
     test_split: Annotated[str, typer.Option("--test-split", help="The part to classify.")] = "test",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     plot: aligning.Plot = None,
     json: options.Json = None,
@@ -93,16 +78,14 @@ def clipping(
 
     With --weights given several times the bases are those of all these networks; the first one is clipped.
     """
-    settings = {key: value for key, value in locals().items() if value is not None}
+    settings = options.settings(locals())
     from rainbownet.analysis import BASES, clipping_curve, informative_rank
-    from rainbownet.cli.images import ImageOptions
     from rainbownet.cli.output import print_table, write_json
     from rainbownet.cli.progress import progress
     from rainbownet.data import loader
 
     aligning.check_outputs(json, plot)
     nets = aligning.networks_given(network, weights, kwargs)
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     aligned = aligning.aligned_on(nets, source, split, images=images, device=device, layers=layers)
     test = loader(source.load(test_split), batch_size=512)
     with progress("clipping", "networks") as report:
@@ -132,6 +115,7 @@ def clipping(
     write_json(json, "analyze clipping", settings, {"images": aligned.images, "curve": curve, "ranks": found})
 
 
+@options.with_images
 def convergence(
     network: aligning.Spec,
     weights: options.Weights = None,
@@ -141,16 +125,8 @@ def convergence(
     flatten: aligning.Flatten = "channels",
     images: options.Images = None,
     holdout: options.Holdout = 0.1,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     plot: aligning.Plot = None,
     json: options.Json = None,
@@ -160,9 +136,8 @@ def convergence(
     Errors are relative: mean squares of aligned activations, operator norms of covariances; slopes are in logarithms.
     Give --weights and --kwargs once for each network, and --widths in the same order.
     """
-    settings = {key: value for key, value in locals().items() if value is not None}
+    settings = options.settings(locals())
     from rainbownet.analysis import activation_convergence, covariance_convergence, width_slopes
-    from rainbownet.cli.images import ImageOptions
     from rainbownet.cli.numbers import numbers
     from rainbownet.cli.output import print_table, write_json
     from rainbownet.errors import RainbowError
@@ -172,7 +147,6 @@ def convergence(
     factors = numbers("--widths", widths or "")
     if len(factors) != len(nets) or len(set(factors)) < 2:
         raise RainbowError(f"--widths is {widths!r}; a width for each of {len(nets)} networks is needed, two different")
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     aligned = aligning.aligned_on(
         nets,
         source,
@@ -206,6 +180,7 @@ def convergence(
     write_json(json, "analyze convergence", settings, {"images": aligned.images, **tables, "slopes": slopes})
 
 
+@options.with_images
 def similarity(
     network: aligning.Spec,
     weights: options.Weights = None,
@@ -219,31 +194,21 @@ def similarity(
     flatten: aligning.Flatten = "channels",
     seed: options.Seed = 0,
     images: options.Images = None,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     plot: aligning.Plot = None,
     json: options.Json = None,
 ) -> None:
     """Did groups of networks learn the same? The learned parts of their covariances, between chance and ceiling."""
-    settings = {key: value for key, value in locals().items() if value is not None}
+    settings = options.settings(locals())
     from rainbownet.analysis import eigenvector_cosines, group_similarity, initial_variances
-    from rainbownet.cli.images import ImageOptions
     from rainbownet.cli.output import print_table, write_json
 
     aligning.check_outputs(json, plot)
     nets = aligning.networks_given(network, weights, kwargs, least=2)
     before = aligning.networks_given(network, initial, kwargs) if initial else []
     names = groups.split(",") if groups else [str(k) for k in range(len(nets))]
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     aligned = aligning.aligned_on(nets, source, split, images=images, device=device, flatten=flatten, layers=layers)
     variance = initial_variances(aligned, before) if before else None
     table = group_similarity(aligned, names, variance=variance, draws=draws, seed=seed)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rainbownet.cli import aligning, options
+from rainbownet.cli.images import ImageOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +15,7 @@ SHOWN = (1, 2, 3, 10, 30, 100, 300, 1000)
 """Ranks that are printed; the file of results has all."""
 
 
+@options.with_images
 def gaussianity(
     network: aligning.Spec,
     weights: options.Weights = None,
@@ -25,16 +27,8 @@ def gaussianity(
     flatten: aligning.Flatten = "channels",
     seed: options.Seed = 0,
     images: options.Images = None,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     plot: aligning.Plot = None,
     json: options.Json = None,
@@ -43,14 +37,13 @@ def gaussianity(
 
     Rows of several networks are put together after alignment.
     """
-    settings = {key: value for key, value in locals().items() if value is not None}
+    settings = options.settings(locals())
     import warnings
 
     import pandas as pd
     import torch
 
     from rainbownet import analysis
-    from rainbownet.cli.images import ImageOptions
     from rainbownet.cli.numbers import whole_numbers
     from rainbownet.cli.output import print_table, write_json
     from rainbownet.errors import RainbowError, RainbowWarning
@@ -58,7 +51,6 @@ def gaussianity(
     aligning.check_outputs(json, plot)
     nets = aligning.networks_given(network, weights, kwargs)
     chosen = whole_numbers("--directions", directions) if directions else None
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     images = aligning.FEW if images is None and len(nets) == 1 else images
     aligned = aligning.aligned_on(nets, source, split, images=images, device=device, flatten=flatten, layers=layers)
     tables: dict[str, list[pd.DataFrame]] = {"gaussianity": [], "quantiles": [], "dependence": []}
@@ -100,6 +92,7 @@ def gaussianity(
     write_json(json, "analyze gaussianity", settings, {"networks": len(nets), **results})
 
 
+@options.with_images
 def bulk(
     network: aligning.Spec,
     weights: options.Weights = None,
@@ -109,16 +102,8 @@ def bulk(
     layers: aligning.Layers = None,
     flatten: aligning.Flatten = "channels",
     images: options.Images = None,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     plot: aligning.Plot = None,
     json: options.Json = None,
@@ -128,13 +113,12 @@ def bulk(
     With several networks also that of one of them whitened by the covariance of all, after alignment, in layers of
     which all together have more rows than columns.
     """
-    settings = {key: value for key, value in locals().items() if value is not None}
+    settings = options.settings(locals())
     import warnings
 
     import pandas as pd
 
     from rainbownet.analysis import marchenko_pastur
-    from rainbownet.cli.images import ImageOptions
     from rainbownet.cli.numbers import numbers
     from rainbownet.cli.output import print_table, write_json
     from rainbownet.errors import RainbowError, RainbowWarning
@@ -145,7 +129,6 @@ def bulk(
     if index >= len(nets):
         raise RainbowError(f"--index is {index}; the networks are numbered from 0 to {len(nets) - 1}")
     unit = variance if variance in ("mean", "bulk") else numbers("--variance", variance)[0]
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     images = aligning.FEW if images is None and len(nets) == 1 else images
     aligned = aligning.aligned_on(nets, source, split, images=images, device=device, flatten=flatten, layers=layers)
     found = {}
@@ -190,7 +173,7 @@ def dynamics(
 
     Give --weights once for each checkpoint of one network, in order; the first is before training.
     """
-    settings = {key: value for key, value in locals().items() if value is not None}
+    settings = options.settings(locals())
     import pandas as pd
 
     from rainbownet.analysis import training_dynamics

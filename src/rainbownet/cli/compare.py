@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rainbownet.cli import options
+from rainbownet.cli.images import ImageOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@options.with_images
 def compare(
     network: Annotated[str, typer.Argument(help="Name of a reference network, or package.module:factory.")],
     other: Annotated[str | None, typer.Argument(help="The second network; the same as the first by default.")] = None,
@@ -19,16 +21,8 @@ def compare(
     holdout: options.Holdout = 0.1,
     flatten: Annotated[str, typer.Option(help="Rotations of channels or of features at a flatten.")] = "channels",
     seed: options.Seed = 0,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     json: options.Json = None,
 ) -> None:
@@ -36,8 +30,8 @@ def compare(
 
     Give --weights twice, once for each network, and --kwargs once for both or twice.
     """
-    settings = {key: value for key, value in locals().items() if value is not None}
-    from rainbownet.cli.images import ImageOptions, Share
+    settings = options.settings(locals())
+    from rainbownet.cli.images import Share
     from rainbownet.cli.networks import build
     from rainbownet.cli.output import check_writable, write_json
     from rainbownet.cli.processes import processes, summed
@@ -54,7 +48,6 @@ def compare(
     if len(arguments) > 2:
         raise ArchitectureError(f"--kwargs is given {len(arguments)} times; once for both networks, or twice")
     a, b = build(network, arguments[0], files[0]), build(other or network, arguments[-1], files[1])
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     block = round(1 / holdout) if holdout else 1
     with processes(device) as place:
         share = Share(

@@ -6,10 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from rainbownet.cli import options
+from rainbownet.cli.images import ImageOptions
 
 _LAW = "Law"
 
 
+@options.with_images
 def fit(
     network: Annotated[str, typer.Argument(help="Name of a reference network, or package.module:factory.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The rainbow file.")],
@@ -43,22 +45,14 @@ def fit(
     reference: Annotated[str, typer.Option(help="Align several networks to the first or to their mean.")] = "first",
     head: Annotated[list[str] | None, typer.Option(help="Layers that are aligned, not drawn.")] = None,
     images: options.Images = None,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     json: options.Json = None,
 ) -> None:
     """Fit the law of the neurons of one trained network, or of several of one architecture."""
-    settings = {key: value for key, value in locals().items() if value is not None}
-    from rainbownet.cli.images import ImageOptions, Share
+    settings = options.settings(locals())
+    from rainbownet.cli.images import Share
     from rainbownet.cli.laws import law_from, rank_from
     from rainbownet.cli.networks import build_all, parse_json
     from rainbownet.cli.output import check_writable, print_table, size_text, write_json
@@ -77,7 +71,6 @@ def fit(
     }
     fitted_law = law_from(law, chosen.law, given)
     nets = build_all(network, kwargs or [], weights or [])
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     with processes(device) as place:
         import rainbownet as rn
 

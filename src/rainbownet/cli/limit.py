@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rainbownet.cli import options
+from rainbownet.cli.images import ImageOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,7 @@ _LIMIT = "Limit"
 _SAMPLES = "Samples beside it"
 
 
+@options.with_images
 def limit(
     rainbow: Annotated[Path, typer.Argument(help="A file written by fit.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The limit network, safetensors.")] = None,
@@ -50,23 +52,15 @@ def limit(
     plot: Annotated[
         Path | None, typer.Option(help="Draw the distances into this PNG or PDF.", rich_help_panel=_SAMPLES)
     ] = None,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
     test_split: options.TestSplit = "test",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     json: options.Json = None,
 ) -> None:
     """Compute the network that samples tend to as their width grows, beside its white control."""
-    settings = {key: value for key, value in locals().items() if value is not None}
-    from rainbownet.cli.images import ImageOptions, Share
+    settings = options.settings(locals())
+    from rainbownet.cli.images import Share
     from rainbownet.cli.laws import alignment_from, budget_from
     from rainbownet.cli.numbers import numbers
     from rainbownet.cli.output import check_writable, console, print_table, size_text, write_json
@@ -80,7 +74,6 @@ def limit(
     if plot is not None and not factors:
         raise RainbowError("--plot draws distances of samples; give their --widths as well, such as 1,2,4,8")
     law = load(rainbow)
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     test = None if test_split == "none" else source.load(test_split)
     if factors and test is None:
         raise RainbowError("--widths compares samples with the limit on test images; give a --test-split")

@@ -1,9 +1,15 @@
-"""The options that verbs share, as annotated types."""
+"""The options that verbs share, as annotated types, and those of images as a block."""
 
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from rainbownet.cli.images import ImageOptions
 
 _DATA = "Images"
 _OUT = "Output"
@@ -42,3 +48,44 @@ Json = Annotated[
     Path | None, typer.Option("--json", help="Write settings and numbers to this file.", rich_help_panel=_OUT)
 ]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+BUILT_IN = ImageOptions()
+"""The data set that needs no download."""
+
+
+def _image_options(
+    data: Data = "digits",
+    config: Config = None,
+    inputs_column: InputsColumn = None,
+    targets_column: TargetsColumn = None,
+    data_mean: Mean = None,
+    data_std: Std = None,
+    grayscale: Grayscale = False,
+    size: Size = None,
+    limit: Limit = None,
+) -> ImageOptions:
+    return ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
+
+
+def with_images(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the options of images in place of its parameter `source`, an `ImageOptions`."""
+    shared = inspect.signature(_image_options).parameters
+    listed = list(inspect.signature(verb).parameters.values())
+    place = [parameter.name for parameter in listed].index("source")
+    listed[place : place + 1] = shared.values()
+
+    @functools.wraps(verb)
+    def wrapped(**given: Any) -> None:
+        images = {name: given.pop(name) for name in shared}
+        verb(source=_image_options(**images), **given)
+
+    setattr(wrapped, "__signature__", inspect.Signature(listed))  # noqa: B010
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
+    return wrapped
+
+
+def settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a verb that were given, for its JSON file; those of images among them."""
+    flat: dict[str, Any] = {}
+    for key, value in given.items():
+        flat |= asdict(value) if is_dataclass(value) and not isinstance(value, type) else {key: value}
+    return {key: value for key, value in flat.items() if value is not None}

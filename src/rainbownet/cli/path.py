@@ -5,33 +5,26 @@ from typing import Annotated
 import typer
 
 from rainbownet.cli import options
+from rainbownet.cli.images import ImageOptions
 
 
+@options.with_images
 def path(
     network: Annotated[str, typer.Argument(help="Name of a reference network, or package.module:factory.")],
     weights: options.Weights = None,
     kwargs: options.Kwargs = None,
     points: Annotated[int, typer.Option(help="Points on each path, both ends included.", min=2)] = 9,
     images: options.Images = None,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
     test_split: options.TestSplit = "test",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     json: options.Json = None,
 ) -> None:
     """Walk from one trained network to another: as they are, permuted, rotated, and through sampled networks.
 
     Give --weights twice, once for each network.
     """
-    settings = {key: value for key, value in locals().items() if value is not None}
-    from rainbownet.cli.images import ImageOptions
+    settings = options.settings(locals())
     from rainbownet.cli.networks import build
     from rainbownet.cli.output import check_writable, print_table, write_json
     from rainbownet.cli.progress import progress
@@ -46,7 +39,6 @@ def path(
         raise ArchitectureError(f"--weights is given {len(files)} times; path needs it twice, once for each network")
     arguments = (kwargs or [None])[0]
     a, b = (build(network, arguments, file) for file in files)
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     aligned, tested = (loader(source.load(part), batch_size=256) for part in (split, test_split))
     with progress("walking", "points", shown=True) as report:
         table = walk_path(a, b, aligned, test=tested, points=points, max_images=images, progress=report)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rainbownet.cli import options
+from rainbownet.cli.images import ImageOptions
 
 if TYPE_CHECKING:
     from torch import nn
 
 
+@options.with_images
 def report(
     what: Annotated[
         list[str],
@@ -25,31 +27,19 @@ def report(
     seed: options.Seed = 0,
     images: options.Images = None,
     holdout: options.Holdout = 0.1,
-    data: Annotated[
-        str,
-        typer.Option(
-            help="digits, a Hugging Face data set, a folder, or 'none' for rainbows.", rich_help_panel="Images"
-        ),
-    ] = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
     test_split: options.TestSplit = "test",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     json: options.Json = None,
 ) -> None:
     """Write one HTML page about your own networks: what was fitted, the layers, how alike they are, samples, warnings.
 
-    Give a rainbow file, or a network with --weights, once for each trained network.
+    Give a rainbow file, or a network with --weights, once for each trained network. A rainbow file alone can do without
+    images: --data none.
     """
-    settings = {key: value for key, value in locals().items() if value is not None}
-    from rainbownet.cli.images import ImageOptions, Share
+    settings = options.settings(locals())
+    from rainbownet.cli.images import Share
     from rainbownet.cli.numbers import numbers
     from rainbownet.cli.output import check_writable, console, size_text, write_json
     from rainbownet.cli.processes import processes
@@ -60,12 +50,11 @@ def report(
 
     check_writable(out, json)
     subjects, names = _subjects(what, kwargs or [], weights or [])
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     with processes(device) as place:
         if place.world > 1:
             raise RainbowError("report is written by one process; start it without torchrun")
-        share = None if data == "none" else Share(source.load(split), device=place.device, number=images)
-        test = None if data == "none" or test_split == "none" else source.load(test_split)
+        share = None if source.data == "none" else Share(source.load(split), device=place.device, number=images)
+        test = None if source.data == "none" or test_split == "none" else source.load(test_split)
         with progress("reporting", "steps") as shown:
             found = write_report(
                 subjects,
@@ -79,7 +68,7 @@ def report(
                 title=title or "Rainbow report: " + ", ".join(dict.fromkeys(Path(name).name for name in what)),
                 max_images=images,
                 holdout=holdout,
-                facts={"Data": f"{data}, aligned on {split!r}, classified on {test_split!r}"} if share else {},
+                facts={"Data": f"{source.data}, aligned on {split!r}, classified on {test_split!r}"} if share else {},
                 progress=shown,
             )
     for warning in found.warnings:

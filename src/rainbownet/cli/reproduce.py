@@ -25,7 +25,7 @@ def reproduce(
     json: options.Json = None,
 ) -> None:
     """Train what is missing, compute a published figure, and put our numbers beside the published ones."""
-    settings = {key: value for key, value in locals().items() if value is not None}
+    settings = options.settings(locals())
     import os
 
     import pandas as pd

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rainbownet.cli import options
+from rainbownet.cli.images import ImageOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _DRAW = "Draw"
 
 
+@options.with_images
 def sample(
     rainbow: Annotated[Path, typer.Argument(help="A file written by fit.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The new weights, safetensors.")] = None,
@@ -50,23 +52,15 @@ def sample(
     images: options.Images = None,
     holdout: options.Holdout = 0.1,
     budget: Annotated[str | None, typer.Option(help="Memory for activations, such as 2GiB.")] = None,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
     test_split: options.TestSplit = "test",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     json: options.Json = None,
 ) -> None:
     """Draw a new network, without training, and measure it beside the reference and the white control."""
-    settings = {key: value for key, value in locals().items() if value is not None}
-    from rainbownet.cli.images import ImageOptions, Share
+    settings = options.settings(locals())
+    from rainbownet.cli.images import Share
     from rainbownet.cli.laws import alignment_from, budget_from, width_from
     from rainbownet.cli.output import check_writable, write_json
     from rainbownet.cli.processes import processes, summed
@@ -87,7 +81,6 @@ def sample(
     law = load(rainbow)
     drawn["width"] = law.product_widths() if width == "products" else width_from(width)
     drawn["layers"] = _layers(law, layers, until)
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     test = None if test_split == "none" else source.load(test_split)
     block = round(1 / holdout) if holdout else 1
     with processes(device) as place:

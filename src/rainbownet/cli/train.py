@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from rainbownet.cli import options
+from rainbownet.cli.images import ImageOptions
 
 
+@options.with_images
 def train(
     network: Annotated[str, typer.Argument(help="Name of a reference network, or package.module:factory.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder with a folder for each network.")],
@@ -17,26 +19,17 @@ def train(
     widths: Annotated[str | None, typer.Option(help="Factors on the widths: 0.5,1,2.")] = None,
     kwargs: Annotated[str | None, typer.Option("--kwargs", help="JSON arguments of the network.")] = None,
     cluster: Annotated[str | None, typer.Option(help="ray: train as tasks of a Ray cluster.")] = None,
-    data: options.Data = "digits",
-    config: options.Config = None,
+    source: ImageOptions = options.BUILT_IN,
     split: options.Split = "train",
     test_split: options.TestSplit = "test",
-    inputs_column: options.InputsColumn = None,
-    targets_column: options.TargetsColumn = None,
-    data_mean: options.Mean = None,
-    data_std: options.Std = None,
-    grayscale: options.Grayscale = False,
-    size: options.Size = None,
-    limit: options.Limit = None,
     device: options.Device = None,
     json: options.Json = None,
 ) -> None:
     """Train networks. Called again, the same command goes on where it was stopped."""
-    settings = {key: value for key, value in locals().items() if value is not None}
+    settings = options.settings(locals())
     import os
     from dataclasses import replace
 
-    from rainbownet.cli.images import ImageOptions
     from rainbownet.cli.networks import parse_json
     from rainbownet.cli.numbers import numbers, whole_numbers
     from rainbownet.cli.output import check_writable, console, print_table, write_json
@@ -48,7 +41,6 @@ def train(
     if recipe not in RECIPES:
         raise DataError(f"--recipe is {recipe!r}; it can be {', '.join(RECIPES)}")
     chosen = RECIPES[recipe] if epochs is None else replace(RECIPES[recipe], epochs=epochs)
-    source = ImageOptions(data, config, inputs_column, targets_column, data_mean, data_std, grayscale, size, limit)
     chosen_seeds = whole_numbers("--seeds", seeds)
     if not chosen_seeds:
         raise DataError(f"--seeds is {seeds!r}, which holds none; such as 0,1,2 or 0:3 is needed")
