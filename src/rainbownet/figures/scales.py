@@ -86,7 +86,7 @@ SCALES = {
         vgg="simple_vgg11",
         vgg_width=0.25,
         vgg_images=2000,
-        vgg_recipe=replace(_SHORT, epochs=25, augment=None),
+        vgg_recipe=replace(_SHORT, epochs=20, lr=0.1),
         patience=2,
         align=2000,
     ),
