@@ -72,7 +72,7 @@ def read_data(options: argparse.Namespace) -> tuple[Images, Images]:
             skip("no cifar10 under RAINBOWNET_DATA or ../shared/data, and no --data-file")
         parts = [load(str(folder), split=split) for split in ("train", "test")]
     if options.limit:
-        parts = [part.subset(range(min(options.limit, len(part)))) for part in parts]
+        parts = [part.some(options.limit) for part in parts]
     return parts[0].to(options.device), parts[1].to(options.device)
 
 
@@ -155,7 +155,7 @@ def features(net: nn.Module, images: Images) -> tuple[Tensor, Tensor]:
 
 def retrained_linear(options: argparse.Namespace, net: nn.Module, data: tuple[Images, Images]) -> dict[str, float]:
     """Return the accuracy with the linear map refitted in closed form and by logistic regression."""
-    train = data[0].subset(torch.arange(min(options.classifier_images, len(data[0]))))
+    train = data[0].some(options.classifier_images)
     (x, y), (x_test, y_test) = (features(net, images) for images in (train, data[1]))
     found = {}
     for name, fit in (("ridge", ridge_classifier), ("logistic", logistic_regression)):

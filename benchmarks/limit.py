@@ -86,7 +86,8 @@ def limit_of(rainbow: rn.Rainbow, batches: Any, landmarks: int, name: str, image
 def run_network(kind: str, options: argparse.Namespace) -> dict[str, Any]:
     """Compute limits and samples of one network."""
     net, train_images, test = trained_network(kind, options)
-    test = first(test, options.test)
+    test = test.some(options.test)
+    train_images = train_images.some(len(train_images))
     batches = loader(train_images, batch_size=500, device=options.device)
     images = min(options.images, len(train_images))
     law = rn.Gaussian(mean=options.mean)

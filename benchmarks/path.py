@@ -53,8 +53,8 @@ def main() -> None:
         if found is None:
             continue
         (first, second), train, test = found
-        images = train.subset(torch.arange(min(a.images, len(train.targets))))
-        judged = test.subset(torch.arange(min(a.test_images, len(test.targets))))
+        images = train.some(a.images)
+        judged = test.some(a.test_images)
         loader, tested = (list(data.loader(part, batch_size=500)) for part in (images, judged))
         table = rn.path(first, second, loader, test=tested, points=a.points)
         barrier = rn.barriers(table)

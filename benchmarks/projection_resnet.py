@@ -10,8 +10,6 @@ import argparse
 import statistics
 from pathlib import Path
 
-import torch
-
 import rainbownet as rn
 from common import RESULTS, data_folder, show, skip, write_json
 from rainbownet import data, nets, training
@@ -58,10 +56,10 @@ def main() -> None:
         network = training.train(network, train, recipe=recipe, out=a.runs / f"phase{phase}", test=test).network
     if a.train_only:
         return
-    part = test.subset(torch.arange(a.test_images))
+    part = test.some(a.test_images)
     accuracy = {"all test images": 100 * training.evaluate(network, test).accuracy}
     accuracy["these test images"] = 100 * training.evaluate(network, part).accuracy
-    images = list(data.loader(train.subset(torch.arange(a.images)), batch_size=500))
+    images = list(data.loader(train.some(a.images), batch_size=500))
     rows = []
     for name, preset in [*SETTINGS.items(), ("white control of least squares", None)]:
         rainbow = rn.fit(network, images, preset=preset or rn.BEST)

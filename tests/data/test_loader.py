@@ -117,3 +117,13 @@ def test_an_empty_data_set_is_refused(images):
 def test_parts_that_do_not_fit_together_are_refused(images, changes, message):
     with pytest.raises(DataError, match=message):
         replace(images, **changes)
+
+
+def test_some_images_are_of_every_class_where_a_data_set_is_stored_class_by_class():
+    targets = torch.arange(10).repeat_interleave(50)
+    images = Images(torch.arange(500, dtype=torch.uint8).view(-1, 1, 1, 1), targets, tuple("0123456789"), "sorted")
+    some = images.some(200)
+    assert (torch.bincount(some.targets, minlength=10) > 5).all()
+    assert torch.equal(some.inputs, images.some(200).inputs)
+    assert not torch.equal(some.inputs, images.some(200, seed=1).inputs)
+    assert len(images.some(1000)) == 500

@@ -136,6 +136,7 @@ def _distances(
     from rainbownet.cli.output import print_table
     from rainbownet.limit import convergence_rates, limit_distances
 
+    test = test.some(len(test))
     inputs, targets = test.normalise(test.inputs.to(device)), test.targets.to(device)
     distances = limit_distances(
         law,

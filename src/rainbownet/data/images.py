@@ -76,6 +76,14 @@ class Images:
         chosen = torch.as_tensor(indices, dtype=torch.int64, device=self.inputs.device)
         return replace(self, inputs=self.inputs[chosen], targets=self.targets[chosen])
 
+    def some(self, count: int, *, seed: int = 0) -> "Images":
+        """Return images drawn at random without replacement, all of them if there are no more.
+
+        The first images of a data set can be all of one class: many are stored class by class.
+        """
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        return self.subset(order[:count])
+
     def fingerprint(self) -> str:
         """Return a short hash of the labels, the scale and (at most a thousand of) the images."""
         stride = max(1, len(self) // 1000)

@@ -69,7 +69,7 @@ class Workshop:
     def batches(self, images: Images, count: int | None = None) -> Loader:
         """Return batches to align on: those of the scale, or `count`."""
         most = self.scale.align if count is None else count
-        part = images if most is None else images.subset(range(min(most, len(images))))
+        part = images if most is None else images.some(most)
         return loader(part, batch_size=250)
 
     def train(
