@@ -50,6 +50,10 @@ def resnet20(result: dict[str, Any]) -> str:
                     for label in labels
                 ]
                 rows.append([setting + (", classifier retrained" if value != "accuracy" else ""), *found])
+        for key, name in (("copy_score", "copy score"), ("copy_baseline", "copy score of Gaussian draws")):
+            scores = [[d[key] for d in draws if d["label"] == label and key in d] for label in labels]
+            if any(scores):
+                rows.append([name, *(f"{statistics.mean(found):.2f}" if found else "" for found in scores)])
         if part in ("layers", "widths"):
             columns = [settings[k] if k < len(settings) else "" for k in range(len(settings))]
             by_label = [
@@ -209,6 +213,7 @@ def scattering(result: dict[str, Any]) -> str:
 
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "resnet20.json": ("Residual streams: a pretrained ResNet-20", resnet20),
+    "resnet20_3000.json": ("The same with 3,000 images to align on", resnet20),
     "projection_resnet.json": ("Residual streams: projection shortcuts", projection),
     "path.json": ("Paths between two networks", paths),
     "tutorial_mlp.json": ("The authors' tutorial: the perceptron", tutorial),
