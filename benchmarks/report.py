@@ -214,6 +214,7 @@ def scattering(result: dict[str, Any]) -> str:
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "resnet20.json": ("Residual streams: a pretrained ResNet-20", resnet20),
     "resnet20_3000.json": ("The same with 3,000 images to align on", resnet20),
+    "resnet20_6000.json": ("The same with 6,000 images to align on", resnet20),
     "projection_resnet.json": ("Residual streams: projection shortcuts", projection),
     "path.json": ("Paths between two networks", paths),
     "tutorial_mlp.json": ("The authors' tutorial: the perceptron", tutorial),

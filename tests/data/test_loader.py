@@ -121,7 +121,8 @@ def test_parts_that_do_not_fit_together_are_refused(images, changes, message):
 
 def test_some_images_are_of_every_class_where_a_data_set_is_stored_class_by_class():
     targets = torch.arange(10).repeat_interleave(50)
-    images = Images(torch.arange(500, dtype=torch.uint8).view(-1, 1, 1, 1), targets, tuple("0123456789"), "sorted")
+    inputs = torch.arange(500).float().view(-1, 1, 1, 1)
+    images = Images(inputs, targets, tuple("0123456789"), "sorted", (0.0,), (1.0,))
     some = images.some(200)
     assert (torch.bincount(some.targets, minlength=10) > 5).all()
     assert torch.equal(some.inputs, images.some(200).inputs)
