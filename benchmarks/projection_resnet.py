@@ -2,11 +2,12 @@
 
     python benchmarks/projection_resnet.py [--widths 1 2 4] [--seeds 0 1 2]
 
-Trains once (resumable; about a quarter of an hour on two cores), then samples. The network is He et al.'s CIFAR ResNet
-with one basic block per stage and 1×1 convolutions with batch norm as shortcuts.
+Trains once, about a quarter of an hour on two cores, then samples; both can be stopped and go on. The network is He et
+al.'s CIFAR ResNet with one basic block per stage and 1×1 convolutions with batch norm as shortcuts.
 """
 
 import argparse
+import json
 import statistics
 from pathlib import Path
 
@@ -60,17 +61,21 @@ def main() -> None:
     accuracy = {"all test images": 100 * training.evaluate(network, test).accuracy}
     accuracy["these test images"] = 100 * training.evaluate(network, part).accuracy
     images = list(data.loader(train.some(a.images), batch_size=500))
-    rows = []
+    settings = {"trained": accuracy, "images": a.images, "test_images": a.test_images, "seeds": a.seeds}
+    before = json.loads(a.out.read_text()) if a.out.is_file() else {}
+    rows = before["samples"] if all(before.get(key) == value for key, value in settings.items()) else []
     for name, preset in [*SETTINGS.items(), ("white control of least squares", None)]:
         rainbow = rn.fit(network, images, preset=preset or rn.BEST)
         rainbow = rainbow if preset else rainbow.white()
         for width in a.widths:
+            if any((row["setting"], row["width"]) == (name, width) for row in rows):
+                continue
             found = [
                 100 * training.evaluate(rainbow.sample(images, width=width, seed=seed), part).accuracy
                 for seed in a.seeds
             ]
             rows.append({"setting": name, "width": width, "accuracy": found})
-            write_json(a.out, {"trained": accuracy, "phases": PHASES, "images": a.images, "samples": rows})
+            write_json(a.out, {**settings, "phases": PHASES, "samples": rows})
     table = []
     for name in [*SETTINGS, "white control of least squares"]:
         mine = {row["width"]: row["accuracy"] for row in rows if row["setting"] == name}
