@@ -47,7 +47,8 @@ def per_population(streams: tuple[float, ...], hidden: tuple[float, ...]) -> dic
     return widths | {f"layer{s + 1}.{b}.conv1": hidden[s] for s in range(3) for b in range(3)}
 
 
-WIDTHS = {
+WIDTHS: dict[str, float | dict[str, float]] = {
+    "×4 everywhere": 4.0,
     "streams ×4, hidden ×8 / ×16 / ×32": per_population((4, 4, 4), (8, 16, 32)),
     "×4 / ×8 / ×8 by stage": {"layer1": 4, "layer2": 8, "layer3": 8, "conv1": 4},
     "×4 / ×8 / ×16 by stage": {"layer1": 4, "layer2": 8, "layer3": 16, "conv1": 4},
