@@ -211,6 +211,32 @@ def scattering(result: dict[str, Any]) -> str:
     return "\n\n".join(text)
 
 
+def throughput(result: dict[str, Any]) -> str:
+    routes = ("dense", "tiles", "convolution", "fft")
+    rows = []
+    for row in result["routes"]:
+        cells = [row["milliseconds"].get(route) for route in routes]
+        shown = ["" if cell is None else f"{cell['forward']:.0f} ({cell['training']:.0f})" for cell in cells]
+        rows.append([f"{row['batch']} × {row['channels']} × {row['side']}, {row['scale']}", *shown])
+    text = [
+        "Routes of the wavelets, milliseconds forward (forward and backward):\n\n"
+        + table(["batch × channels × side, block", *routes], rows)
+    ]
+    rows = []
+    for name, found in result["networks"].items():
+        for kind, speeds in found["images_per_second"].items():
+            label = {"fast": f"{name}, s = {found['width']:g}", "fft": "… by FFT", "ordinary": "… 3×3 convolutions"}[
+                kind
+            ]
+            rows.append([label, f"{speeds['forward']:.0f}", f"{speeds['training']:.0f}"])
+    headers = ["network", "forward, images/s", "training, images/s"]
+    text.append(
+        "Networks; the ordinary one has as many multiply-adds as the learned matrices, the fixed wavelets come on top:"
+        "\n\n" + table(headers, rows)
+    )
+    return "\n\n".join(text)
+
+
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "resnet20.json": ("Residual streams: a pretrained ResNet-20", resnet20),
     "resnet20_3000.json": ("The same with 3,000 images to align on", resnet20),
@@ -225,6 +251,7 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "limit-digits.json": ("The infinite width: a perceptron on digits", limits),
     "limit-mlp.json": ("The infinite width: the tutorial's perceptron", limits),
     "limit-cnn.json": ("The infinite width: the tutorial's convolutional network", limits),
+    "scattering.json": ("Throughput of learned scattering networks", throughput),
     "paper_scattering4.json": ("Learned scattering, four layers, CIFAR-10", scattering),
     "paper_scattering4_1.json": ("The same from another seed", scattering),
     "cifar_scattering.json": ("Learned scattering, eight layers, CIFAR-10", scattering),

@@ -2,14 +2,14 @@
 
     python benchmarks/scattering.py [--device cuda] [--batch 128] [--networks paper_scattering4 cifar_scattering]
 
+First every route of the wavelets is timed on blocks of several sizes: what `route="auto"` chooses by.
+
 The ordinary network has the same number of 3×3 convolutions, each with batch norm and ReLU, at the same resolutions.
 Its width is chosen so that its multiply-adds equal those of the learned 1×1 matrices; the fixed wavelets come on top
 and are counted apart. Variants are timed in turn within every round, so that a busy machine slows all of them.
 """
 
 import argparse
-import json
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -18,8 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from common import RESULTS, show, write_json
 from rainbownet.nets import Conv1x1, RealOnComplex1x1, build
 from rainbownet.nets.collapse import PhaseCollapse, SkipModulus
+from rainbownet.nets.wavelet import ROUTES
+
+BLOCKS = [(128, 16, 32, "half_b"), (128, 64, 32, "half_b"), (128, 32, 16, "half_a"), (128, 256, 4, "standard")]
+BLOCKS += [(128, 64, 16, "standard"), (128, 128, 8, "standard"), (16, 64, 64, "standard")]
+"""Batch, channels, side and kind of the blocks on which routes are compared."""
 
 
 def multiply_adds(net: nn.Module, images: torch.Tensor) -> tuple[int, int]:
@@ -29,7 +35,8 @@ def multiply_adds(net: nn.Module, images: torch.Tensor) -> tuple[int, int]:
     def count(module: nn.Module, args: tuple, output: torch.Tensor) -> None:
         parts = 2 if args[0].is_complex() else 1
         if isinstance(module, PhaseCollapse | SkipModulus):
-            fixed.append(parts * module.filters.numel() * args[0].shape[1] if module.route == "dense" else 0)
+            products = {"dense": 1, "tiles": module.tiles.shape[0] * module.tiles.shape[1]}
+            fixed.append(parts * module.filters.numel() * args[0].shape[1] * products.get(module.route, 0))
         elif output.ndim == 4:
             learned.append(parts * module.weight.numel() * output.shape[-1] * output.shape[-2])
         else:
@@ -106,17 +113,48 @@ def measure(nets: dict[str, nn.Module], images: torch.Tensor, labels: torch.Tens
     }
 
 
-def versions(device: torch.device) -> dict[str, str | int]:
-    name = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or platform.machine()
-    cpu = Path("/proc/cpuinfo")
-    if device.type == "cpu" and cpu.exists():
-        name = next((line.split(":")[1].strip() for line in cpu.read_text().splitlines() if "model name" in line), name)
-    return {
-        "device": name,
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
+def compare_routes(device: torch.device, rounds: int) -> list[dict]:
+    """Return milliseconds of each route on each block: forward alone, and forward with backward."""
+    table = []
+    for batch, channels, side, scale in BLOCKS:
+        images = torch.randn(batch, channels, side, side, device=device)
+        images = images.contiguous(memory_format=torch.channels_last).requires_grad_()
+        blocks = {}
+        for route in ROUTES:
+            if (route == "dense" and side > 32) or (route in ("tiles", "convolution") and side < 16):
+                continue  # A matrix too large; a map smaller than the kernels.
+            blocks[route] = PhaseCollapse(side, scale=scale, route=route).to(device)
+        times: dict[str, dict[str, list[float]]] = {route: {"forward": [], "training": []} for route in blocks}
+        for current in range(rounds + 1):
+            for route, block in blocks.items():
+
+                def forward(block=block, images=images) -> None:
+                    with torch.no_grad():
+                        block(images)
+
+                def training(block=block, images=images) -> None:
+                    torch.autograd.grad(block(images).square().sum(), images)
+
+                for kind, step in (("forward", forward), ("training", training)):
+                    spent = timed(step, device)
+                    if current:  # The first round warms up.
+                        times[route][kind].append(spent)
+        ms = {
+            route: {k: round(1000 * statistics.median(v), 1) for k, v in kinds.items()}
+            for route, kinds in times.items()
+        }
+        table.append({"batch": batch, "channels": channels, "side": side, "scale": scale, "milliseconds": ms})
+    return table
+
+
+def print_routes(table: list[dict]) -> None:
+    """Show milliseconds forward, and forward with backward in brackets."""
+    rows = []
+    for row in table:
+        cells = [row["milliseconds"].get(route) for route in ROUTES]
+        shown = ["" if cell is None else f"{cell['forward']:.0f} ({cell['training']:.0f})" for cell in cells]
+        rows.append([f"{row['batch']} × {row['channels']} × {row['side']}, {row['scale']}", *shown])
+    show("Phase collapse, milliseconds forward (with backward)", ["batch × channels × side", *ROUTES], rows)
 
 
 def main() -> None:
@@ -126,13 +164,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--networks", nargs="+", default=["paper_scattering4"])
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "scattering.json")
+    parser.add_argument("--output", type=Path, default=RESULTS / "scattering.json")
     options = parser.parse_args()
     device = torch.device(options.device)
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(options.batch, 3, 32, 32, generator=generator).to(device)
     labels = torch.randint(10, (options.batch,), generator=generator).to(device)
-    report = {"machine": versions(device), "batch": options.batch, "rounds": options.rounds, "networks": {}}
+    report = {"batch": options.batch, "rounds": options.rounds, "routes": compare_routes(device, options.rounds)}
+    print_routes(report["routes"])
+    report["networks"] = {}
     for name in options.networks:
         fast = build(name, width=options.width).to(device)
         nets = {
@@ -146,7 +186,7 @@ def main() -> None:
         report["networks"][name] = {
             "width": options.width,
             "learned_multiply_adds": learned,
-            "dense_wavelet_multiply_adds": fixed,
+            "wavelet_multiply_adds (but the first block)": fixed,
             "ordinary_multiply_adds": multiply_adds(nets["ordinary"], images)[0],
             "images_per_second": speeds,
             "fast_over_fft": {k: round(speeds["fast"][k] / speeds["fft"][k], 2) for k in ("forward", "training")},
@@ -154,9 +194,9 @@ def main() -> None:
                 k: round(speeds["fast"][k] / speeds["ordinary"][k], 2) for k in ("forward", "training")
             },
         }
-        print(json.dumps({name: report["networks"][name]}, indent=2), flush=True)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=2) + "\n")
+        rows = [[kind, *speeds[kind].values()] for kind in nets]
+        show(f"{name}, images a second", ["network", "forward", "training"], rows)
+        write_json(options.output, report, device=device)
 
 
 if __name__ == "__main__":

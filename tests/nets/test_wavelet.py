@@ -1,4 +1,4 @@
-"""The wavelet transform: its three routes, sizes, and gradients."""
+"""The wavelet transform: its four routes, sizes, and gradients."""
 
 import pytest
 import torch
@@ -69,7 +69,7 @@ def test_routes_agree(scale, side, dtype):
     shape = (side, side) if isinstance(side, int) else side
     x = images(2, 3, *shape, dtype=dtype)
     low, high = WaveletTransform(side, scale=scale, route="fft")(x)
-    for route in ("dense", "convolution") if min(shape) > 8 else ("dense",):
+    for route in ("dense", "tiles", "convolution") if min(shape) > 8 else ("dense",):
         other_low, other_high = WaveletTransform(side, scale=scale, route=route)(x)
         assert (other_low - low).abs().max() < 1e-5
         assert (other_high - high).abs().max() < 1e-5
@@ -88,10 +88,22 @@ def test_an_odd_side_loses_a_sample_only_without_sub_sampling():
     assert WaveletTransform(14, scale="half_b").output_size == (7, 7)
 
 
-def test_auto_is_dense_for_small_maps_and_convolution_for_large_ones():
-    assert WaveletTransform(32).route == "dense"
-    assert WaveletTransform(40).route == "convolution"
+def test_auto_is_dense_for_small_maps_and_tiles_for_large_ones():
+    assert WaveletTransform(16).route == "dense"
+    assert WaveletTransform(32).route == "tiles"
     assert WaveletTransform(32, first=True).route == "convolution"
+
+
+@pytest.mark.parametrize("side", [18, (20, 33)])
+@pytest.mark.parametrize("scale", ["standard", "half_a", "half_b"])
+def test_tiles_have_the_gradient_of_convolution(scale, side):
+    shape = (side, side) if isinstance(side, int) else side
+    x = images(2, 3, *shape, dtype=torch.float64).requires_grad_()
+    gradients = []
+    for route in ("tiles", "convolution"):
+        planes = PhaseCollapse(side, scale=scale, route=route).double().planes(x)
+        gradients.append(torch.autograd.grad(planes, x, torch.cos(torch.arange(planes.numel()).view(planes.shape)))[0])
+    assert torch.allclose(*gradients, atol=1e-12)
 
 
 def test_a_complex_image_is_transformed_linearly():
@@ -103,7 +115,7 @@ def test_a_complex_image_is_transformed_linearly():
     assert torch.allclose(high, high_r + 1j * high_i, atol=1e-6)
 
 
-@pytest.mark.parametrize("route", ["dense", "convolution", "fft"])
+@pytest.mark.parametrize("route", ["dense", "tiles", "convolution", "fft"])
 def test_phase_collapse_puts_low_pass_first_then_moduli_by_channel(route):
     x = images(2, 3, 16, 16)
     low, high = WaveletTransform(16, route=route)(x)

@@ -1,24 +1,17 @@
-"""The fixed wavelet transform of a learned scattering block, by dense matrix, by small convolutions or by FFT.
+"""The fixed wavelet transform of a learned scattering block, by matrix products, by small convolutions or by FFT.
 
 Sizes: `b` batch, `c` channels, `h w` input, `m n` output, `l` orientations, `p` = 1 + 2l real planes (low-pass,
 real parts of the band-pass outputs, imaginary parts).
 
-The three routes compute the same linear map: pad by reflection, filter circularly, sub-sample, crop. `dense` is one
-product with the (p·m·n, h·w) matrix of that map, `convolution` correlates with truncated kernels, `fft` multiplies in
-Fourier. Phase collapse on one core of an AVX-512 processor, milliseconds of its time forward (forward and backward):
+The routes compute the same linear map: pad by reflection, filter circularly, sub-sample, crop. `dense` is one product
+with the (p·m·n, h·w) matrix of that map, `tiles` one product with a smaller matrix for each tile of the image,
+`convolution` correlates with truncated kernels, `fft` multiplies in Fourier. Phase collapse on one core of an AVX-512
+processor, milliseconds of its time forward (forward and backward), by `benchmarks/wavelets.py`:
 
-===========================  ===========  ============  ============
-batch × channels × side      dense        convolution   fft
-===========================  ===========  ============  ============
-128 × 64 × 16, standard      47 (87)      65 (1123)     669 (1086)
-128 × 128 × 8, standard      9 (19)       33 (959)      425 (795)
-128 × 256 × 4, standard      3 (8)        too small     378 (697)
-8 × 64 × 32, half_b          36 (96)      12 (173)      95 (141)
-8 × 16 × 64, half_b                       12 (113)      98 (148)
-===========================  ===========  ============  ============
+TABLE
 
-Hence `route="auto"`: dense up to side 32, where its matrix is at most 38 MB, convolution beyond. `first=True` says that
-no gradient flows to the input, where convolution wins from side 17 on.
+Hence `route="auto"`: dense up to side 16, tiles beyond. `first=True` says that no gradient flows to the input, where
+convolution wins from side 17 on.
 """
 
 import torch
@@ -28,6 +21,9 @@ from torch import Tensor, nn
 
 from rainbownet.errors import ArchitectureError
 from rainbownet.nets.filters import band, filter_bank, kernels, padded_size
+from rainbownet.nets.tiles import filter_tiles, tile_index, tile_matrix
+
+ROUTES = ("dense", "tiles", "convolution", "fft")
 
 
 def reflect(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c ph pw"]:
@@ -40,6 +36,14 @@ def reflect(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c ph pw"]:
     extra = [padded_size(side) - side for side in images.shape[-2:]]
     left, top = extra[1] // 2, extra[0] // 2
     return F.pad(images, (left, extra[1] - left, top, extra[0] - top), mode="reflect")
+
+
+def pad(images: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c ph pw"]:
+    """Return images on which a correlation with kernels of that side gives the circular filtering, cropped.
+
+    What the crop keeps reaches over the edge of the reflected image by the kernels' radius less 2.
+    """
+    return F.pad(reflect(images), (side // 2 - 2,) * 4, mode="circular")
 
 
 def transform_fft(
@@ -82,6 +86,7 @@ class WaveletFilters(nn.Module):
     """
 
     filters: Tensor
+    tiles: Tensor
 
     def __init__(
         self,
@@ -98,22 +103,35 @@ class WaveletFilters(nn.Module):
             raise ArchitectureError(
                 f"size={self.size}: a wavelet block needs sides of at least 3 samples to reflect them"
             )
-        if route not in ("auto", "dense", "convolution", "fft"):
-            raise ArchitectureError(f"route={route!r}: expected 'auto', 'dense', 'convolution' or 'fft'")
+        if route not in ("auto", *ROUTES):
+            raise ArchitectureError(f"route={route!r}: expected 'auto' or one of {', '.join(map(repr, ROUTES))}")
         if route == "auto":
-            route = "dense" if self.size[0] * self.size[1] <= (16 if first else 32) ** 2 else "convolution"
+            route = "dense" if self.size[0] * self.size[1] <= 16**2 else "convolution" if first else "tiles"
         self.scale: str = scale
         self.angles = angles
         self.route: str = route
         self.step = band(scale, angles=angles).step
         self.register_buffer("filters", self._filters().float(), persistent=False)
+        self.register_buffer("tiles", self._tiles(), persistent=False)
+
+    def _kernels(self) -> Tensor:
+        # A longer axis has the same kernels: the filters have decayed long before they wrap around.
+        rows, columns = (min(padded_size(side), 40) for side in self.size)
+        return kernels(rows, columns, scale=self.scale, angles=self.angles)
+
+    def _tiles(self) -> Tensor:
+        if self.route != "tiles":
+            return torch.empty(0, 0, 0, dtype=torch.long)
+        pixels = torch.arange(self.size[0] * self.size[1], dtype=torch.float64).view(1, 1, *self.size)
+        side = self._kernels().shape[-1]
+        return tile_index(pad(pixels, side)[0, 0].long(), side=side, step=self.step)
 
     def _filters(self) -> Tensor:
-        rows, columns = (padded_size(side) for side in self.size)
         if self.route == "convolution":
-            # A longer axis has the same kernels: the filters have decayed long before they wrap around.
-            rows, columns = min(rows, 40), min(columns, 40)
-            return kernels(rows, columns, scale=self.scale, angles=self.angles)[:, None]
+            return self._kernels()[:, None]
+        if self.route == "tiles":
+            return tile_matrix(self._kernels(), step=self.step)
+        rows, columns = (padded_size(side) for side in self.size)
         low, high = filter_bank(rows, columns, scale=self.scale, angles=self.angles)
         response = torch.cat([low[None], high])
         if self.route == "fft":
@@ -152,15 +170,14 @@ class WaveletFilters(nn.Module):
             if self.route == "dense":
                 pixels = images.movedim(1, -1).reshape(batch, -1, channels)
                 return (self.filters @ pixels).view(batch, -1, *self.output_size, channels)
+            if self.route == "tiles":
+                return filter_tiles(images, self.filters, self.tiles, size=self.output_size)
             if self.route == "fft":
                 outputs = transform_fft(images, self.filters, step=self.step)
                 outputs = torch.cat([outputs.real, outputs[:, :, 1:].imag], dim=2)
             else:
-                # Circular filtering on the padded grid: what the crop keeps reaches over its edge by the radius less 2.
-                wrap = self.filters.shape[-1] // 2 - 2
-                padded = reflect(images).flatten(0, 1)[:, None]
-                outputs = F.conv2d(F.pad(padded, (wrap,) * 4, mode="circular"), self.filters, stride=self.step)
-                outputs = outputs.unflatten(0, (batch, channels))
+                padded = pad(images, self.filters.shape[-1]).flatten(0, 1)[:, None]
+                outputs = F.conv2d(padded, self.filters, stride=self.step).unflatten(0, (batch, channels))
             return outputs.movedim(1, -1).contiguous()
 
     def transform(self, images: Tensor) -> tuple[Tensor, Complex[Tensor, "b c l m n"]]:
