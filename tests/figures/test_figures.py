@@ -79,7 +79,11 @@ def test_a_figure_runs_from_nothing(name, workshop, tmp_path):
     assert (tmp_path / f"{name}.png").read_bytes() == first
     text = page(tmp_path, FIGURES, pictures="here")
     assert f"(here/{name}.png)" in text
+    assert "At scale" not in text
     assert all(claim["ours"] in text for claim in content["claims"])
+    twice = page(tmp_path, FIGURES, pictures="here", also={"there": tmp_path})
+    assert f"### At scale {workshop.scale.name}" in twice
+    assert f"(there/{name}.png)" in twice
 
 
 @pytest.mark.filterwarnings("ignore::rainbownet.errors.RainbowWarning")

@@ -10,7 +10,7 @@ from rainbownet.cli import options
 
 def reproduce(
     figure: Annotated[str, typer.Argument(help="Name of a figure, or all; without it they are listed.")] = "",
-    scale: Annotated[str, typer.Option(help="tiny (minutes on two cores), small or paper.")] = "tiny",
+    scale: Annotated[str, typer.Option(help="tiny (minutes on two cores), short, small or paper.")] = "tiny",
     runs: Annotated[Path, typer.Option(help="Folder where trained networks are kept.")] = Path("runs/reproduce"),
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of pictures and numbers.")] = Path("reproduction"),
     data_root: Annotated[
@@ -20,6 +20,9 @@ def reproduce(
         ),
     ] = None,
     page: Annotated[Path | None, typer.Option(help="Write a Markdown page of all figures in the folder.")] = None,
+    also: Annotated[
+        list[Path] | None, typer.Option(help="Folder of figures at another scale, for the page as well; repeat.")
+    ] = None,
     redraw: Annotated[bool, typer.Option(help="Only draw again what was computed.")] = False,
     device: options.Device = None,
     json: options.Json = None,
@@ -62,6 +65,8 @@ def reproduce(
         print_table(claims_table(contents), "Claims")
         write_json(json, "reproduce", settings, {"figures": contents})
     if page is not None:
-        pictures = Path(os.path.relpath(out.absolute(), page.absolute().parent)).as_posix()
-        page.write_text(page_of(out, FIGURES, pictures=pictures), encoding="utf-8")
+        near = page.absolute().parent
+        seen = {folder: Path(os.path.relpath(folder.absolute(), near)).as_posix() for folder in (out, *(also or []))}
+        others = {seen[folder]: folder for folder in also or []}
+        page.write_text(page_of(out, FIGURES, pictures=seen[out], also=others), encoding="utf-8")
         say(f"{page}: written")

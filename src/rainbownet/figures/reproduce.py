@@ -84,32 +84,51 @@ def claims_table(contents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
-def page(out: Path, names: Iterable[str], *, pictures: str) -> str:
+def page(out: Path, names: Iterable[str], *, pictures: str, also: Mapping[str, Path] | None = None) -> str:
     """Return a Markdown page of all figures whose JSON files are in a folder.
 
     Args:
         out: The folder.
         names: Figures, in order.
         pictures: Path of the folder as seen from the page.
+        also: Folders of the same figures at other scales, by their path as seen from the page: what they found stands
+            below.
     """
-    found = [json.loads(path.read_text(encoding="utf-8")) for n in names if (path := out / f"{n}.json").is_file()]
+    found, others = _read(out, names), {place: _read(folder, names) for place, folder in (also or {}).items()}
     text = [
         "# Reproduction",
         "Written by `rainbownet reproduce`: what the papers found, beside what the same analyses find here. Published "
         "values are drawn in black, with crosses.",
-        _table(claims_table(found)),
+        _table(claims_table(found.values())),
     ]
-    for content in found:
-        described = ", ".join(f"{key} {value}" for key, value in content["machine"].items() if value)
+    for contents in others.values():
+        scales = ", ".join(dict.fromkeys(content["scale"] for content in contents.values()))
         text += [
-            f"## {content['title']}",
-            f"{content['source']}. `{content['command']}` ({content['scale']}; {content['networks']}; "
-            f"{content['seconds']:.0f} s; {described})",
-            f"![{content['title']}]({pictures}/{content['figure']}.png)",
-            _table(claims_table([content]).drop(columns="figure")),
-            *content["notes"],
+            f"Some figures were made again with more training ({scales}):",
+            _table(claims_table(contents.values())),
         ]
+    for name, content in found.items():
+        text += [f"## {content['title']}", *_section(content, pictures), *content["notes"]]
+        for place, contents in others.items():
+            if name in contents:
+                scale = contents[name]["command"].split()[-1]
+                text += [f"### At scale {scale}", *_section(contents[name], place), *contents[name]["notes"]]
     return "\n\n".join(text) + "\n"
+
+
+def _read(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    paths = {name: folder / f"{name}.json" for name in names}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.is_file()}
+
+
+def _section(content: Mapping[str, Any], pictures: str) -> list[str]:
+    described = ", ".join(f"{key} {value}" for key, value in content["machine"].items() if value)
+    return [
+        f"{content['source']}. `{content['command']}` ({content['scale']}; {content['networks']}; "
+        f"{content['seconds']:.0f} s; {described})",
+        f"![{content['title']}]({pictures}/{content['figure']}.png)",
+        _table(claims_table([content]).drop(columns="figure")),
+    ]
 
 
 def _table(frame: pd.DataFrame) -> str:

@@ -43,7 +43,8 @@ class Processes:
             The place of this process.
         """
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            on_cpu = device is not None and torch.device(device).type == "cpu"
+            # Left to itself without a GPU, accelerate takes every process for the only one.
+            on_cpu = not torch.cuda.is_available() if device is None else torch.device(device).type == "cpu"
             accelerator = require("accelerate", extra="train").Accelerator(cpu=on_cpu)
             return Processes(accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator)
         if device is None:

@@ -103,8 +103,9 @@ RECIPES: dict[str, Recipe] = {
     "resnet-imagenet": replace(_PAPER, epochs=90, lr=0.1, decay_every=30, batch_size=256, checkpoints=(0,)),
     "universality": replace(_PAPER, epochs=90, lr=0.005, decay_every=30, weight_decay=0.0, checkpoints=(0,)),
     "tutorial": Recipe(epochs=5, lr=0.01),
-    "quick": Recipe(epochs=8, lr=0.05, schedule="onecycle", weight_decay=1e-4, augment="cifar"),
+    "quick": Recipe(epochs=24, lr=0.01, schedule="onecycle", weight_decay=1e-4, augment="cifar"),
     "digits": Recipe(epochs=30, lr=0.1, schedule="onecycle", weight_decay=1e-4, batch_size=64),
 }
 """The recipes of the paper (weight convergence and dynamics: `paper-no-decay`), of its sequel on universality, of its
-tutorial, and two short ones of ours: `quick` for CIFAR-10, `digits` for the built-in data."""
+tutorial, and two short ones of ours: `quick` for CIFAR-10 (beside `paper` in `benchmarks/recipes.py`), `digits` for the
+built-in data."""
