@@ -14,29 +14,26 @@ was stopped. `--data-file` is what `tutorial.py --export` writes, for machines w
 """
 
 import argparse
-import copy
 import json
 import time
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 import rainbownet as rn
+from cifar_scattering_parts import Clock, accuracies, fast_products, last_block, percent, recipe_of, retrained_block
 from common import RESULTS, data_folder, show, skip, write_json
 from rainbownet.data import Images, load, loader
 from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD
 from rainbownet.errors import RainbowWarning
 from rainbownet.lockstep.plan import default_budget, default_images
 from rainbownet.nets import build
-from rainbownet.rainbow.classifier import logistic_regression, ridge_classifier
-from rainbownet.training import Recipe, evaluate, train
+from rainbownet.training import train
 
 PUBLISHED = {
     0.25: {"trained": 89.7, "rainbow": 67.2, "rainbow, block retrained": 77.1},
@@ -76,34 +73,6 @@ def read_data(options: argparse.Namespace) -> tuple[Images, Images]:
     return parts[0].to(options.device), parts[1].to(options.device)
 
 
-def recipe_of(options: argparse.Namespace, epochs: int, lr: float) -> Recipe:
-    """Return one cycle, with bfloat16 products on a GPU."""
-    return Recipe(
-        epochs=epochs,
-        lr=lr * options.batch_size / 128,
-        schedule="onecycle",
-        weight_decay=1e-4,
-        batch_size=options.batch_size,
-        augment=options.augment,
-        precision="bf16" if torch.device(options.device).type == "cuda" else "float32",
-    )
-
-
-@contextmanager
-def fast_products() -> Iterator[None]:
-    """Let products that remain in float32 use TensorFloat32, while networks are trained."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-def percent(net: nn.Module, images: Images) -> float:
-    return round(100 * evaluate(net, images).accuracy, 2)
-
-
 def trained(options: argparse.Namespace, width: float, data: tuple[Images, Images]) -> tuple[nn.Module, dict[str, Any]]:
     """Train a width, or read it back."""
     net = build(options.net, width=width, seed=options.seed, **({"skip": True} if options.skip else {}))
@@ -127,10 +96,6 @@ def folder_of(options: argparse.Namespace, width: float) -> Path:
     return options.runs / (f"{name}-seed{options.seed}" if options.seed else name)
 
 
-def last_block(net: nn.Module) -> int:
-    return sum(name.startswith("block") for name, _ in net.named_children())
-
-
 def images_to_align(rainbow: rn.Rainbow, factor: float, most: int) -> int:
     """Return as many images as the widths ask for and the memory for activations holds."""
     network = rainbow.network
@@ -139,54 +104,6 @@ def images_to_align(rainbow: rn.Rainbow, factor: float, most: int) -> int:
     size = 8 if any(value.is_complex() for value in network.parameters.values()) else 4
     held = int(default_budget(network.example) / (size * numbers * (1 + factor)))
     return min(most, max(256, min(held, round(factor * default_images(network)))))
-
-
-@torch.no_grad()
-def features(net: nn.Module, images: Images) -> tuple[Tensor, Tensor]:
-    """Return what the linear map of the classifier is given, and the classes."""
-    seen: list[Tensor] = []
-    handle = net.get_submodule("classifier.linear").register_forward_pre_hook(lambda _, args: seen.append(args[0]))
-    with fast_products():
-        for inputs, _ in loader(images, batch_size=500):
-            net(inputs)
-    handle.remove()
-    return torch.cat(seen).double(), images.targets
-
-
-def retrained_linear(options: argparse.Namespace, net: nn.Module, data: tuple[Images, Images]) -> dict[str, float]:
-    """Return the accuracy with the linear map refitted in closed form and by logistic regression."""
-    train = data[0].some(options.classifier_images)
-    (x, y), (x_test, y_test) = (features(net, images) for images in (train, data[1]))
-    found = {}
-    for name, fit in (("ridge", ridge_classifier), ("logistic", logistic_regression)):
-        weight, bias = fit(x, y, 10, offset=False)
-        right = (x_test @ weight.T + bias).argmax(1) == y_test
-        found[name] = round(100 * right.double().mean().item(), 2)
-    return found
-
-
-def retrained_block(options: argparse.Namespace, net: nn.Module, data: tuple[Images, Images]) -> float:
-    """Return the accuracy with the last block and the linear map trained on what the sampled blocks give."""
-    children = dict(net.named_children())
-    last = f"block{last_block(net)}"
-    front = nn.Sequential(*(child for name, child in children.items() if name not in (last, "classifier")))
-    back = copy.deepcopy(nn.Sequential(children[last], children["classifier"])).requires_grad_(True)
-    views = [loader(data[0], batch_size=500, augment="cifar", seed=view) for view in range(options.block_views)]
-    given = outputs(front, (batch for view in views for batch in view))
-    with fast_products():
-        recipe = Recipe(**{**vars(recipe_of(options, options.block_epochs, options.lr / 2)), "augment": None})
-        train(back, given, recipe=recipe, seed=options.seed, device=options.device, progress=False)
-    return percent(back, outputs(front, loader(data[1], batch_size=500)))
-
-
-@torch.no_grad()
-def outputs(front: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Images:
-    """Return what some blocks make of batches, as images of their own."""
-    with fast_products():
-        pairs = [(front(inputs), targets) for inputs, targets in batches]
-    given, targets = (torch.cat(part) for part in zip(*pairs, strict=True))
-    channels = given.shape[1]
-    return Images(given, targets, tuple(map(str, range(10))), "blocks", (0.0,) * channels, (1.0,) * channels)
 
 
 def sampled(
@@ -209,12 +126,11 @@ def sampled(
         "method": method,
         "factor": factor,
         "images": images,
-        "accuracy": percent(sample.network, data[1]),
+        **accuracies(options, sample.network, data),
         "seconds": round(time.perf_counter() - began, 1),
         "rows per channel": round(float((sample.alignment["rows"] / sample.alignment["sampled_channels"]).min()), 1),
         "held-out error": [round(float(error), 4) for error in sample.alignment.get("error", [])],
     }
-    row |= retrained_linear(options, sample.network, data)
     if factor == 1 and options.block_epochs:
         row["block"] = retrained_block(options, sample.network, data)
     return row
@@ -246,22 +162,6 @@ def print_table(options: argparse.Namespace, widths: dict[str, Any]) -> None:
         show(title, columns, rows)
 
 
-class Clock:
-    """What is left of the minutes a call may take, and how long a training should take."""
-
-    def __init__(self, minutes: float | None) -> None:
-        self.end = None if minutes is None else time.monotonic() + 60 * minutes
-        self.known: tuple[float, float] | None = None
-
-    def left(self, *, seconds: float = 0.0) -> bool:
-        """Whether that many seconds are left before the end."""
-        return self.end is None or time.monotonic() + seconds < self.end
-
-    def guess(self, width: float) -> float:
-        """Return the seconds a training should take, from that of another width: between linear and quadratic."""
-        return 0.0 if self.known is None else self.known[1] * (width / self.known[0]) ** 1.5
-
-
 def run(options: argparse.Namespace) -> None:
     """Train every width, then draw the samples, narrow ones first; write the result after each step."""
     data = read_data(options)
@@ -287,7 +187,7 @@ def run(options: argparse.Namespace) -> None:
         known |= about
         write_json(options.out, result, device=options.device)
         print(f"width {width:g}: trained {about['trained']} % in {about['minutes']} minutes", flush=True)
-    for factor, width, method in product(options.factors, nets, METHODS):
+    for factor, width, method in product(options.factors, nets, options.methods):
         known = result["widths"][f"{width:g}"]["samples"]
         too_wide = factor > 1 and width == max(options.widths) and len(options.widths) > 1
         if too_wide or any((row["method"], row["factor"]) == (method, factor) for row in known):
@@ -311,6 +211,7 @@ def main() -> None:
     parser.add_argument("--skip", action="store_true", help="keep z beside its modulus: complex data, as published")
     parser.add_argument("--widths", type=float, nargs="+", default=[0.25, 0.5, 1.0, 2.0, 4.0])
     parser.add_argument("--factors", type=float, nargs="+", default=[1.0, 2.0, 4.0], help="widths of samples")
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--lr", type=float, default=0.05, help="peak for batches of 128; grows with the batch")
