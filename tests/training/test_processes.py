@@ -45,7 +45,13 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
         port = probe.getsockname()[1]
     assert rainbownet.__file__ is not None
     arguments = [str(Path(rainbownet.__file__).parents[1]), str(Path(__file__).parent), str(tmp_path / "two")]
-    common = {"CUDA_VISIBLE_DEVICES": "", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    common = {
+        "CUDA_VISIBLE_DEVICES": "",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": "2",
+        "OMP_NUM_THREADS": "1",
+    }
     children = [
         subprocess.Popen(
             [sys.executable, "-c", CHILD, *arguments],

@@ -60,6 +60,15 @@ class Scale:
         return replace(recipe, epochs=self.patience * recipe.epochs, decay_every=self.patience * recipe.decay_every)
 
     @property
+    def vgg_words(self) -> str:
+        """What the networks of the universality figures were taught, in words."""
+        images = "all images" if self.vgg_images is None else f"{self.vgg_images} images"
+        return (
+            f"width {self.vgg_width:g}, {images}, {self.vgg_recipe.epochs} epochs, {self.patience} times as many for "
+            "random labels"
+        )
+
+    @property
     def words(self) -> str:
         """The scale in words."""
         images = "all" if self.images is None else self.images
@@ -96,7 +105,7 @@ SCALES = {
         test=2000,
         deep="paper_scattering4",
         base=0.5,
-        widths=(0.125, 0.25, 0.5, 1.0),
+        widths=(0.125, 0.25, 0.5),
         seeds=1,
         crowd=(0.25, 12),
         width_seeds=1,

@@ -45,7 +45,7 @@ def compute(workshop: Workshop) -> Outcome:
     control = _tidy(spatial_cosines(initial, initial), initial, initial, "before training")
     cosines = pd.concat([within, between, control], ignore_index=True)
     tables = {"cosines": cosines, "vectors": _flat(vectors)}
-    return Outcome(tables, _claims(cosines), f"{NETWORK} of width {scale.vgg_width:g}")
+    return Outcome(tables, _claims(cosines), f"{NETWORK} ({scale.vgg_words})")
 
 
 def _tidy(table: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -106,6 +106,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
         mean = found.groupby("rank")["cosine"].mean()
         axis.plot(mean.index, mean, "o-", color=colour, label=kind)
     axis.set_ylim(0, 1.05)
+    axis.set_xticks(range(1, SHOWN + 1))
     axis.set_xlabel("rank")
     axis.set_title("|cosine| between layers 2 to 8", loc="left")
     legend(axis)

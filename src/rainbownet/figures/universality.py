@@ -82,7 +82,7 @@ def compute(workshop: Workshop) -> Outcome:
     vectors = vectors[(vectors["a"] == "CIFAR-10") & (vectors["rank_a"] == vectors["rank_b"])]
     vectors = vectors.assign(depth=vectors["layer"].map(numbers), pair=vectors["a"] + " / " + vectors["b"])
     tables = {"similarity": table, "eigenvectors": vectors, "learned": learned}
-    words = f"{workshop.scale.vgg} of width {workshop.scale.vgg_width:g}, one for each of {', '.join(groups)}"
+    words = f"{workshop.scale.vgg} ({workshop.scale.vgg_words}), one for each of {', '.join(groups)}"
     return Outcome(tables, _claims(tables), words)
 
 
