@@ -6,6 +6,7 @@ from rainbownet.figures import (
     bulk,
     clipping,
     dynamics,
+    factored,
     gaussianity,
     network_spectra,
     resampling,
@@ -29,6 +30,7 @@ _FILES = (
     tutorial,
     spatial,
     universality,
+    factored,
 )
 
 FIGURES: dict[str, Figure] = {file.FIGURE.name: file.FIGURE for file in _FILES}
