@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,14 @@ def reproduce(figure: Figure, workshop: Workshop, out: Path) -> dict[str, Any]:
         FileError: If a file cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    began = time.perf_counter()
-    outcome = figure.compute(workshop)
+    began, made = time.perf_counter(), []
+
+    def report(text: str) -> None:
+        made.append(text)
+        if workshop.report is not None:
+            workshop.report(text)
+
+    outcome = figure.compute(replace(workshop, report=report))
     content = {
         "figure": figure.name,
         "title": figure.title,
@@ -43,6 +50,7 @@ def reproduce(figure: Figure, workshop: Workshop, out: Path) -> dict[str, Any]:
         "scale": workshop.scale.words,
         "command": f"rainbownet reproduce {figure.name} --scale {workshop.scale.name}",
         "seconds": round(time.perf_counter() - began, 1),
+        "trained": len(made),
         "machine": machine(),
         "versions": versions(),
         **outcome.to_dict(),
@@ -123,9 +131,10 @@ def _read(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def _section(content: Mapping[str, Any], pictures: str) -> list[str]:
     described = ", ".join(f"{key} {value}" for key, value in content["machine"].items() if value)
+    trained = f" with {content['trained']} networks trained" if "trained" in content else ""
     return [
         f"{content['source']}. `{content['command']}` ({content['scale']}; {content['networks']}; "
-        f"{content['seconds']:.0f} s; {described})",
+        f"{content['seconds']:.0f} s{trained}; {described})",
         f"![{content['title']}]({pictures}/{content['figure']}.png)",
         _table(claims_table([content]).drop(columns="figure")),
     ]

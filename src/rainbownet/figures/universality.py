@@ -55,13 +55,13 @@ def taught(workshop: Workshop) -> tuple[Aligned, pd.DataFrame]:
         nets += trained.all()
         images = workshop.images(options.pop("data", "cifar10"), **options)
         rows.append({"group": group, "training_accuracy": evaluate(nets[-1], images).accuracy})
-    layers = [
-        name
-        for name, module in nets[0].features.named_modules()
-        if isinstance(module, nn.Conv2d) and module.groups == 1
-    ]
-    aligned = align_networks(nets, workshop.batches(workshop.images()), layers=[f"features.{name}" for name in layers])
+    aligned = align_networks(nets, workshop.batches(workshop.images()), layers=_layers(nets[0]))
     return aligned, pd.DataFrame(rows)
+
+
+def _layers(net: nn.Module) -> list[str]:
+    """Return the names of the convolutions that mix channels."""
+    return [name for name, module in net.named_modules() if isinstance(module, nn.Conv2d) and module.groups == 1]
 
 
 def depth(layers: list[str]) -> dict[str, int]:
@@ -83,7 +83,21 @@ def compute(workshop: Workshop) -> Outcome:
     vectors = vectors.assign(depth=vectors["layer"].map(numbers), pair=vectors["a"] + " / " + vectors["b"])
     tables = {"similarity": table, "eigenvectors": vectors, "learned": learned}
     words = f"{workshop.scale.vgg} ({workshop.scale.vgg_words}), one for each of {', '.join(groups)}"
-    return Outcome(tables, _claims(tables), words)
+    return Outcome(tables, _claims(tables), words, (_by_width(workshop, table),))
+
+
+def _by_width(workshop: Workshop, table: pd.DataFrame) -> str:
+    """Return S of the same data at this width and at half of it: what narrow networks lack."""
+    scale = workshop.scale
+    half = scale.vgg_width / 2
+    pair = workshop.train(scale.vgg, recipe=scale.vgg_recipe, seeds=[0, 1], widths=[half], limit=scale.vgg_images).all()
+    aligned = align_networks(pair, workshop.batches(workshop.images()), layers=_layers(pair[0]))
+    narrow = group_similarity(aligned, PAIRS[0])["similarity"].mean()
+    wide = table.loc[(table["a"] == PAIRS[0][0]) & (table["b"] == PAIRS[0][1]), "similarity"].mean()
+    return (
+        f"Tested: is S of the same data below 1 because the networks are narrow? Its mean over layers is {narrow:.2f} "
+        f"at width {half:g} and {wide:.2f} at width {scale.vgg_width:g}."
+    )
 
 
 def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
