@@ -121,6 +121,10 @@ def test_the_verb_makes_a_page(folder, tmp_path, monkeypatch):
     run("reproduce", "dynamics", *arguments, "--page", tmp_path / "page.md", "--json", tmp_path / "all.json")
     assert "(out/dynamics.png)" in (tmp_path / "page.md").read_text(encoding="utf-8")
     assert numbers(tmp_path / "all.json")["figures"][0]["figure"] == "dynamics"
+    run("reproduce", "-o", tmp_path / "out", "--also", tmp_path / "out", "--page", tmp_path / "again.md")
+    again = (tmp_path / "again.md").read_text(encoding="utf-8")
+    assert again.startswith("# Reproduction")
+    assert "### At scale" in again
 
 
 def test_every_module_of_a_figure_names_it():

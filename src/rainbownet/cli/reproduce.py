@@ -9,7 +9,7 @@ from rainbownet.cli import options
 
 
 def reproduce(
-    figure: Annotated[str, typer.Argument(help="Name of a figure, or all; without it they are listed.")] = "",
+    figure: Annotated[str, typer.Argument(help="A figure, or all; without, they are listed, or the page made.")] = "",
     scale: Annotated[str, typer.Option(help="tiny (minutes on two cores), short, small or paper.")] = "tiny",
     runs: Annotated[Path, typer.Option(help="Folder where trained networks are kept.")] = Path("runs/reproduce"),
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of pictures and numbers.")] = Path("reproduction"),
@@ -19,7 +19,7 @@ def reproduce(
             envvar="RAINBOWNET_DATA", help="Folder with cifar10 and cifar100; from the Hugging Face hub without."
         ),
     ] = None,
-    page: Annotated[Path | None, typer.Option(help="Write a Markdown page of all figures in the folder.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Write a Markdown page of all figures in --out.")] = None,
     also: Annotated[
         list[Path] | None, typer.Option(help="Folder of figures at another scale, for the page as well; repeat.")
     ] = None,
@@ -44,13 +44,13 @@ def reproduce(
     from rainbownet.figures.workshop import Workshop
 
     check_writable(json, page)
-    if not figure:
+    if not figure and page is None:
         rows = [{"figure": f.name, "shows": f.title, "published in": f.source} for f in FIGURES.values()]
         print_table(pd.DataFrame(rows), "Figures")
         return
-    if figure not in (*FIGURES, "all"):
+    if figure not in ("", *FIGURES, "all"):
         raise RainbowError(f"figure: {figure!r} is unknown; there are {', '.join(FIGURES)}, and all")
-    chosen = list(FIGURES) if figure == "all" else [figure]
+    chosen = list(FIGURES) if figure == "all" else [figure] if figure else []
     say = console().print
     workshop = Workshop(scale_named(scale), runs, data=data_root, device=device, report=say)
     contents = []
