@@ -119,9 +119,13 @@ def page(out: Path, names: Iterable[str], *, pictures: str, also: Mapping[str, P
         text += [f"## {content['title']}", *_section(content, pictures), *content["notes"]]
         for place, contents in others.items():
             if name in contents:
-                scale = contents[name]["command"].split()[-1]
-                text += [f"### At scale {scale}", *_section(contents[name], place), *contents[name]["notes"]]
+                again = contents[name]
+                text += [f"### At scale {_scale(again)}", *_section(again, place), *again["notes"]]
     return "\n\n".join(text) + "\n"
+
+
+def _scale(content: Mapping[str, Any]) -> str:
+    return content["command"].split()[-1]
 
 
 def _read(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -142,4 +146,4 @@ def _section(content: Mapping[str, Any], pictures: str) -> list[str]:
 
 def _table(frame: pd.DataFrame) -> str:
     lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

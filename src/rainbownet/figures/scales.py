@@ -74,7 +74,8 @@ class Scale:
         images = "all" if self.images is None else self.images
         return (
             f"{self.name}: {images} training images, {self.recipe.epochs} epochs, widths "
-            f"{', '.join(f'{width:g}' for width in self.widths)}, {self.seeds} networks at width {self.base:g}"
+            f"{', '.join(f'{width:g}' for width in self.widths)}; at width {self.base:g}, {self.seeds} "
+            f"network{'s' if self.seeds > 1 else ''}"
         )
 
 
