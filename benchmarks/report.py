@@ -245,17 +245,6 @@ def recipes(result: dict[str, Any]) -> str:
     return about + "\n\n" + table(keys, rows)
 
 
-def allocation(result: dict[str, Any]) -> str:
-    rows = [
-        [kind, f"{run['images_per_second']:.0f}", f"{100 * run['system_share']:.0f} %", f"{run['peak_mebibytes']:.0f}"]
-        for kind, run in result["medians"].items()
-    ]
-    settings = result["settings"]
-    kept = " ".join(f"{name}={value}" for name, value in result["environment"].items())
-    about = f"{settings['net']}, s = {settings['width']:g}, one process. Memory is kept by `{kept}`."
-    return about + "\n\n" + table(["memory", "images/s", "system time", "peak, MiB"], rows)
-
-
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "resnet20.json": ("Residual streams: a pretrained ResNet-20", resnet20),
     "resnet20_3000.json": ("The same with 3,000 images to align on", resnet20),
@@ -271,7 +260,6 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "limit-mlp.json": ("The infinite width: the tutorial's perceptron", limits),
     "limit-cnn.json": ("The infinite width: the tutorial's convolutional network", limits),
     "scattering.json": ("Throughput of learned scattering networks", throughput),
-    "allocation.json": ("Memory that is kept, on a CPU", allocation),
     "recipes.json": ("A short recipe beside the published one", recipes),
     "paper_scattering4.json": ("Learned scattering, four layers, CIFAR-10", scattering),
     "paper_scattering4_1.json": ("The same from another seed", scattering),

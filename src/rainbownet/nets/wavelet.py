@@ -5,10 +5,19 @@ real parts of the band-pass outputs, imaginary parts).
 
 The routes compute the same linear map: pad by reflection, filter circularly, sub-sample, crop. `dense` is one product
 with the (p·m·n, h·w) matrix of that map, `tiles` one product with a smaller matrix for each tile of the image,
-`convolution` correlates with truncated kernels, `fft` multiplies in Fourier. Phase collapse on one core of an AVX-512
-processor, milliseconds of its time forward (forward and backward), by `benchmarks/wavelets.py`:
+`convolution` correlates with truncated kernels, `fft` multiplies in Fourier. Phase collapse on two cores of an AVX-512
+processor, milliseconds forward (forward and backward), by `benchmarks/scattering.py`:
 
-TABLE
+=======================  ==========  =========  ===========  ===========
+batch × channels × side  dense       tiles      convolution  fft
+=======================  ==========  =========  ===========  ===========
+128 × 16 × 32, half_b    136 (364)   46 (158)   48 (602)     422 (728)
+128 × 64 × 32, half_b    377 (1034)  316 (810)  297 (2969)   1709 (3296)
+128 × 256 × 4, standard  3 (7)                               338 (624)
+128 × 64 × 16, standard  25 (61)     36 (98)    38 (770)     468 (815)
+128 × 128 × 8, standard  20 (17)                             406 (739)
+16 × 64 × 64, standard               74 (195)   97 (756)     801 (1485)
+=======================  ==========  =========  ===========  ===========
 
 Hence `route="auto"`: dense up to side 16, tiles beyond. `first=True` says that no gradient flows to the input, where
 convolution wins from side 17 on.
