@@ -245,6 +245,12 @@ def recipes(result: dict[str, Any]) -> str:
     return about + "\n\n" + table(keys, rows)
 
 
+def together(result: dict[str, Any]) -> str:
+    settings = result["settings"]
+    about = f"{settings['members']} networks, {settings['epochs']} epochs of the digits, seconds."
+    return about + "\n\n" + table(list(result["rows"][0]), [list(row.values()) for row in result["rows"]])
+
+
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "resnet20.json": ("Residual streams: a pretrained ResNet-20", resnet20),
     "resnet20_3000.json": ("The same with 3,000 images to align on", resnet20),
@@ -260,6 +266,7 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "limit-mlp.json": ("The infinite width: the tutorial's perceptron", limits),
     "limit-cnn.json": ("The infinite width: the tutorial's convolutional network", limits),
     "scattering.json": ("Throughput of learned scattering networks", throughput),
+    "ensemble.json": ("Small networks trained together", together),
     "recipes.json": ("A short recipe beside the published one", recipes),
     "paper_scattering4.json": ("Learned scattering, four layers, CIFAR-10", scattering),
     "paper_scattering4_1.json": ("The same from another seed", scattering),
