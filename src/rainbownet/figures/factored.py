@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -14,7 +13,7 @@ import rainbownet as rn
 from rainbownet.figures.figure import Claim, Figure, Outcome
 from rainbownet.figures.style import BLACK, COLOURS, legend, panels, width_axis
 from rainbownet.figures.workshop import Workshop
-from rainbownet.training import RECIPES, evaluate
+from rainbownet.training import evaluate
 
 NETWORK = "tutorial_cnn"
 FACTORS = (1.0, 2.0, 4.0)
@@ -29,9 +28,7 @@ def compute(workshop: Workshop) -> Outcome:
     """Draw a convolutional network from its full, its factored and a white covariance, at several widths."""
     grey = {"grayscale": True}
     train, test = workshop.images(**grey), workshop.images(split="test", **grey)
-    recipe = RECIPES["tutorial"]
-    if workshop.scale.images is not None:
-        recipe = replace(recipe, epochs=min(20, max(5, round(1.25 * 50_000 / workshop.scale.images))))
+    recipe = workshop.scale.tutorial
     net = workshop.train(NETWORK, recipe=recipe, **grey).all()[0]
     trained = 100 * evaluate(net, test).accuracy
     batches = workshop.batches(train)

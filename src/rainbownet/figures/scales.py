@@ -54,6 +54,14 @@ class Scale:
         return replace(self.recipe, weight_decay=0.0)
 
     @property
+    def tutorial(self) -> Recipe:
+        """The recipe of the tutorial's networks; fewer images get more passes, up to a quarter of its steps."""
+        recipe = RECIPES["tutorial"]
+        if self.images is None:
+            return recipe
+        return replace(recipe, epochs=min(20, max(5, round(1.25 * 50_000 / self.images))))
+
+    @property
     def patient(self) -> Recipe:
         """The recipe of the universality figures for random labels, which take longer to learn."""
         recipe = self.vgg_recipe

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,7 @@ from rainbownet.analysis import align_networks, weight_spectra
 from rainbownet.figures.figure import Claim, Figure, Outcome
 from rainbownet.figures.style import BLACK, COLOURS, legend, panels
 from rainbownet.figures.workshop import Workshop
-from rainbownet.training import RECIPES, evaluate
+from rainbownet.training import evaluate
 
 PUBLISHED = {
     ("tutorial_mlp", "trained"): 42.4,
@@ -34,10 +33,7 @@ def compute(workshop: Workshop) -> Outcome:
     """Train two perceptrons and a convolutional network, align the former and resample one of each."""
     grey = {"grayscale": True}
     train, test = workshop.images(**grey), workshop.images(split="test", **grey)
-    recipe = RECIPES["tutorial"]
-    if workshop.scale.images is not None:
-        # Fewer images, hence more passes: up to a quarter of the published number of steps.
-        recipe = replace(recipe, epochs=min(20, max(5, round(1.25 * 50_000 / workshop.scale.images))))
+    recipe = workshop.scale.tutorial
     pair = workshop.train("tutorial_mlp", recipe=recipe, seeds=(0, 1), **grey).all()
     cnn = workshop.train("tutorial_cnn", recipe=recipe, **grey).all()[0]
     batches = workshop.batches(train)
