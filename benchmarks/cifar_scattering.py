@@ -31,9 +31,9 @@ from common import RESULTS, data_folder, show, skip, write_json
 from rainbownet.data import Images, load, loader
 from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD
 from rainbownet.errors import RainbowWarning
-from rainbownet.lockstep.plan import default_budget, default_images
 from rainbownet.nets import build
 from rainbownet.training import train
+from rainbownet.walk.plan import default_budget, default_images
 
 PUBLISHED = {
     0.25: {"trained": 89.7, "rainbow": 67.2, "rainbow, block retrained": 77.1},

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 import rainbownet as rn
 from common import RESULTS, show, write_json
 from limit_parts import accuracy, counter, distance, first, gram_cost, kernel_methods, outputs, unscaled_distance
-from rainbownet.alignment import Alignment
+from rainbownet.aligned import Alignment
 from rainbownet.data import Images, load, loader
 from rainbownet.errors import RainbowWarning
 from rainbownet.figures.limit import draw_distances

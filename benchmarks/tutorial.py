@@ -22,7 +22,7 @@ from torch import nn
 
 import rainbownet as rn
 from common import RESULTS, data_folder, show, skip, write_json
-from rainbownet.alignment import Alignment
+from rainbownet.aligned import Alignment
 from rainbownet.data import Images, Loader, load, loader
 from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD, LUMA
 from rainbownet.errors import RainbowWarning

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from cases import CASES
-from rainbownet.alignment import polar_factor
-from rainbownet.compare import compare
+from rainbownet.aligned import polar_factor
+from rainbownet.aligned.compare import compare
 from rainbownet.errors import AlignmentError, ArchitectureError, DataError, RainbowError, RainbowWarning
 
 INPUTS = 12

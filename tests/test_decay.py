@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rainbownet.decay import fit_exponential, fit_power_law
 from rainbownet.errors import RainbowError
+from rainbownet.spectra.decay import fit_exponential, fit_power_law
 
 FITS = {"power law": fit_power_law, "exponential": fit_exponential}
 

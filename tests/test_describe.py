@@ -8,8 +8,8 @@ from torch import nn
 
 import rainbownet as rn
 from cases import CASES
-from rainbownet.describe import describe, describe_rainbow, heads, norms, weight_bytes
 from rainbownet.graph import Network
+from rainbownet.rainbow.describe import describe, describe_rainbow, heads, norms, weight_bytes
 
 NAMES = ["conv_biases", "norm_first", "resnet", "resnet_option_a", "complex", "shuffle"]
 

@@ -5,7 +5,7 @@ import torch
 
 from cases import CASES, TOLERANCE, distance
 from rainbownet.graph import Network
-from rainbownet.neurons import gather, parameters_of, scatter
+from rainbownet.rainbow.neurons import gather, parameters_of, scatter
 
 
 def test_scattering_what_was_gathered_restores_every_parameter(case):

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from rainbownet import data, nets, training
+from rainbownet.aligned.permute import permuted
 from rainbownet.errors import ArchitectureError, DataError
 from rainbownet.graph import Network
-from rainbownet.matching import permuted
 from rainbownet.path import KINDS, barriers, path
 
 pytest.importorskip("sklearn", reason="the digits come with the extra [train]")

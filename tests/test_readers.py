@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import fx
 
+from rainbownet.aligned.basis import channel_rows, map_size, read_through
 from rainbownet.graph import Reader
-from rainbownet.readers import channel_rows, map_size, read_through
 
 NODE = fx.Graph().placeholder("x")
 

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.linalg import sqrtm
 
 from rainbownet.errors import LawError
-from rainbownet.spectrum import (
+from rainbownet.spectra.spectrum import (
     bulk_variance,
     bures_cosine,
     effective_rank,

@@ -1,12 +1,12 @@
 """Rainbow networks for PyTorch: align, compress, sample and compare trained networks."""
 
-from rainbownet.alignment import Identity, LeastSquares, Permutation, Procrustes
-from rainbownet.compare import compare
+from rainbownet.aligned import Identity, LeastSquares, Permutation, Procrustes
+from rainbownet.aligned.compare import compare
 from rainbownet.laws import Gaussian, Kronecker, Mixture, Smoothed, White
 from rainbownet.path import barriers, path
-from rainbownet.presets import BEST, PAPER, PRESETS, Preset
 from rainbownet.rainbow import Rainbow, Sample, fit, load
 from rainbownet.rainbow.classifier import retrain_classifier
+from rainbownet.rainbow.presets import BEST, PAPER, PRESETS, Preset
 from rainbownet.report import write_report
 
 __version__ = "0.1.0"

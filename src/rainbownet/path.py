@@ -8,15 +8,15 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from rainbownet.aligned.permute import permuted
 from rainbownet.errors import DataError
 from rainbownet.graph import Network
-from rainbownet.lockstep import first_inputs, inputs_and_targets
-from rainbownet.matching import permuted
-from rainbownet.presets import BEST, Preset
 from rainbownet.rainbow.aligner import SampleAligner
 from rainbownet.rainbow.drafts import draft
 from rainbownet.rainbow.fit import aligned_neurons
+from rainbownet.rainbow.presets import BEST, Preset
 from rainbownet.rainbow.sample import assemble
+from rainbownet.walk import first_inputs, inputs_and_targets
 
 KINDS = ("unaligned", "permutation", "rotation", "sampled")
 

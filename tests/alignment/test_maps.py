@@ -9,7 +9,7 @@ import scipy.linalg
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from rainbownet.alignment import (
+from rainbownet.aligned import (
     ALIGNMENTS,
     Alignment,
     Identity,

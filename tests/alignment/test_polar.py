@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from rainbownet.alignment import polar_factor
+from rainbownet.aligned import polar_factor
 from rainbownet.errors import AlignmentError
 
 SHAPES = [(1, 1), (12, 12), (30, 8), (8, 30), (90, 90)]

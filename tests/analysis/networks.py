@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from rainbownet.alignment import polar_factor
+from rainbownet.aligned import polar_factor
 
 
 def seeded(build, seed: int) -> nn.Module:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from analysis.networks import batches, chain, rotated, seeded
-from rainbownet.alignment import polar_factor
+from rainbownet.aligned import polar_factor
 from rainbownet.analysis import align_networks, clip, clipping_curve, explained_variance, informative_rank, layer_basis
 from rainbownet.errors import ArchitectureError, RainbowError
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from analysis.networks import batches, chain, drawn, rotated
-from rainbownet.alignment import polar_factor
+from rainbownet.aligned import polar_factor
 from rainbownet.analysis import (
     align_networks,
     eigenvector_cosines,

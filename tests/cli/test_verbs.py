@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 import rainbownet
 from cli.commands import KWARGS, numbers, run, weights
-from rainbownet.compare import compare
+from rainbownet.aligned.compare import compare
 from rainbownet.data import load
 from rainbownet.nets import build
 from rainbownet.resolve import load_weights

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rainbownet.errors import DataError
-from rainbownet.lockstep import ImageChunks, first_inputs
+from rainbownet.walk import ImageChunks, first_inputs
 
 
 def chunks(loader, **options) -> ImageChunks:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rainbownet.errors import RainbowError
-from rainbownet.lockstep import Store
+from rainbownet.walk import Store
 
 
 @given(st.integers(0, 200), st.lists(st.tuples(st.integers(0, 5), st.integers(1, 12)), max_size=20))

@@ -7,7 +7,7 @@ import torch
 
 from cases import CASES
 from rainbownet.graph import Network
-from rainbownet.lockstep import ImageChunks, walk
+from rainbownet.walk import ImageChunks, walk
 
 
 class Recorder:

@@ -172,7 +172,7 @@ def test_options_without_meaning_are_refused_by_name(options, message):
 
 
 def test_presets_have_names_and_go_to_json_and_back():
-    from rainbownet.presets import preset
+    from rainbownet.rainbow.presets import preset
 
     assert preset("paper") is rn.PAPER
     with pytest.raises(RainbowError, match="unknown preset 'papr'"):

@@ -23,7 +23,7 @@ from rainbownet.analysis.universality import (
     initial_variances,
     learned_covariance,
 )
-from rainbownet.decay import SpectrumFit, fit_exponential, fit_power_law
+from rainbownet.spectra.decay import SpectrumFit, fit_exponential, fit_power_law
 
 __all__ = [
     "BASES",

@@ -11,14 +11,14 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from rainbownet.aligned.basis import Flatten, map_size
 from rainbownet.analysis.layer import AlignedLayer, match, turned, weight_rows
 from rainbownet.analysis.moments import HubMoments, Maps, key_of
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph import Network, Reader
-from rainbownet.lockstep import Chunk, ImageChunks, first_inputs, walk
-from rainbownet.lockstep.plan import chunk_size, default_budget, default_images
 from rainbownet.rainbow.several import ROUNDS
-from rainbownet.readers import Flatten, map_size
+from rainbownet.walk import Chunk, ImageChunks, first_inputs, walk
+from rainbownet.walk.plan import chunk_size, default_budget, default_images
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Inexact
 from torch import Tensor, fx
 
-from rainbownet.alignment import polar_factor
+from rainbownet.aligned import polar_factor
+from rainbownet.aligned.basis import Flatten, channel_rows, map_size
 from rainbownet.errors import RainbowWarning
 from rainbownet.graph import Network, Reader
-from rainbownet.lockstep import Chunk
 from rainbownet.moments import CrossMoment
 from rainbownet.rainbow.several import completed
-from rainbownet.readers import Flatten, channel_rows, map_size
+from rainbownet.walk import Chunk
 
 Key = tuple[fx.Node, int, int]
 """An activation, the axis that is read, and the number of groups it is read in."""

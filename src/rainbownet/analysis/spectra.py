@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.layer import AlignedLayer, weight_rows
-from rainbownet.decay import FEWEST, fit_exponential, fit_power_law
 from rainbownet.errors import ArchitectureError, RainbowError
-from rainbownet.spectrum import effective_rank
+from rainbownet.spectra.decay import FEWEST, fit_exponential, fit_power_law
+from rainbownet.spectra.spectrum import effective_rank
 
 FITTED = ("power", "power_error", "power_r2", "exponential", "exponential_r2", "evidence")
 """What is told of the laws of decay."""

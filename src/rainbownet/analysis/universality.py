@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float, Inexact
 from torch import Tensor, nn
 
-from rainbownet.alignment import polar_factor
+from rainbownet.aligned import polar_factor
 from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.layer import AlignedLayer, turned
 from rainbownet.analysis.spectra import initial_rows
 from rainbownet.errors import RainbowError
-from rainbownet.spectrum import bulk_variance, bures_cosine, effective_rank, shrink_spiked
+from rainbownet.spectra.spectrum import bulk_variance, bures_cosine, effective_rank, shrink_spiked
 
 RESOLUTION = 0.05
 """Distance from the random rotation to the ceiling below which a layer says nothing about similarity."""

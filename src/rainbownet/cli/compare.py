@@ -31,12 +31,12 @@ def compare(
     Give --weights twice, once for each network, and --kwargs once for both or twice.
     """
     settings = options.settings(locals())
+    from rainbownet.aligned.compare import compare as compare_networks
     from rainbownet.cli.images import Share
     from rainbownet.cli.networks import build
     from rainbownet.cli.output import check_writable, write_json
     from rainbownet.cli.processes import processes, summed
     from rainbownet.cli.progress import progress
-    from rainbownet.compare import compare as compare_networks
     from rainbownet.errors import ArchitectureError, RainbowError
 
     check_writable(json)

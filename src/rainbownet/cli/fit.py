@@ -57,7 +57,7 @@ def fit(
     from rainbownet.cli.networks import build_all, parse_json
     from rainbownet.cli.output import check_writable, print_table, size_text, write_json
     from rainbownet.cli.processes import processes
-    from rainbownet.presets import preset as preset_named
+    from rainbownet.rainbow.presets import preset as preset_named
 
     check_writable(out, json)
     chosen = preset_named(preset)
@@ -89,7 +89,7 @@ def fit(
         if not place.first:
             return
     from rainbownet.cli.output import console
-    from rainbownet.describe import describe_rainbow, weight_bytes
+    from rainbownet.rainbow.describe import describe_rainbow, weight_bytes
 
     arguments = parse_json("--kwargs", kwargs[0] if kwargs else None)
     written = rainbow.save(out, architecture=network, kwargs=arguments)

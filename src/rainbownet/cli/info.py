@@ -42,8 +42,8 @@ def info(
 def _network(what: str, kwargs: str | None, example: Any, head: Any) -> dict[str, Any]:
     from rainbownet.cli.networks import build
     from rainbownet.cli.output import console, print_table, size_text
-    from rainbownet.describe import describe, heads, norms, weight_bytes
     from rainbownet.graph import Network
+    from rainbownet.rainbow.describe import describe, heads, norms, weight_bytes
 
     network = Network(build(what, kwargs), example, head=head)
     table, size = norms(network, fold=True), weight_bytes(network)
@@ -66,7 +66,7 @@ def _network(what: str, kwargs: str | None, example: Any, head: Any) -> dict[str
 def _rainbow(path: Path) -> dict[str, Any]:
     import rainbownet as rn
     from rainbownet.cli.output import console, print_table, size_text
-    from rainbownet.describe import describe, describe_rainbow, heads, norms, weight_bytes
+    from rainbownet.rainbow.describe import describe, describe_rainbow, heads, norms, weight_bytes
 
     rainbow = rn.load(path)
     size, weights = path.stat().st_size, weight_bytes(rainbow.network)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from rainbownet.errors import RainbowError
 
 if TYPE_CHECKING:
-    from rainbownet.alignment import Alignment
+    from rainbownet.aligned import Alignment
     from rainbownet.laws import Law
 
 _NAMES = {"none": "identity", "ls": "least-squares"}
@@ -48,7 +48,7 @@ def alignment_from(name: str | None, ridge: float | None) -> "Alignment | None":
         if ridge is not None:
             raise RainbowError("--ridge needs --alignment least-squares")
         return None
-    from rainbownet.alignment import from_dict
+    from rainbownet.aligned import from_dict
 
     return from_dict({"name": _NAMES.get(name, name)} | ({} if ridge is None else {"ridge": ridge}))
 

@@ -45,7 +45,7 @@ def report(
     from rainbownet.cli.processes import processes
     from rainbownet.cli.progress import progress
     from rainbownet.errors import RainbowError
-    from rainbownet.presets import preset as preset_named
+    from rainbownet.rainbow.presets import preset as preset_named
     from rainbownet.report import write_report
 
     check_writable(out, json)

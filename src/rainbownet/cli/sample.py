@@ -119,7 +119,7 @@ def sample(
 
 def _drawing(preset: str | None, given: dict[str, Any]) -> dict[str, Any]:
     """Return the options of drawing: those that were given, else those of a preset, else nothing."""
-    from rainbownet.presets import preset as preset_named
+    from rainbownet.rainbow.presets import preset as preset_named
 
     if preset is None:
         return given

@@ -13,15 +13,15 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from rainbownet.compare import compare
+from rainbownet.aligned.compare import compare
 from rainbownet.data import Images, Loader, load, loader
 from rainbownet.demo.results import Results, Settings
-from rainbownet.describe import weight_bytes
 from rainbownet.laws import Gaussian
 from rainbownet.nets import build
-from rainbownet.presets import BEST, PAPER, Preset
 from rainbownet.rainbow import Rainbow, Sample, fit
 from rainbownet.rainbow import load as load_rainbow
+from rainbownet.rainbow.describe import weight_bytes
+from rainbownet.rainbow.presets import BEST, PAPER, Preset
 from rainbownet.training import RECIPES, evaluate, train
 
 METHODS: dict[str, Preset] = {"published": PAPER, "best": BEST}

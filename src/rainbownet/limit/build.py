@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx, nn
 
-from rainbownet.alignment import Alignment, LeastSquares, Procrustes
+from rainbownet.aligned import Alignment, LeastSquares, Procrustes
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
 from rainbownet.graph.trace import fetch
@@ -21,11 +21,11 @@ from rainbownet.limit.layers import LimitFeatures, LimitMap
 from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.plan import LayerPlan, plan_layers, preactivation
 from rainbownet.limit.surgery import FOLDER, key, with_layers
-from rainbownet.lockstep import ImageChunks, first_inputs, walk
-from rainbownet.lockstep.plan import ROWS_PER_CHANNEL, chunk_size, default_budget, default_images
 from rainbownet.moments.sums import distributed
-from rainbownet.neurons import parameters_of
 from rainbownet.rainbow.drafts import kept_populations, stream
+from rainbownet.rainbow.neurons import parameters_of
+from rainbownet.walk import ImageChunks, first_inputs, walk
+from rainbownet.walk.plan import ROWS_PER_CHANNEL, chunk_size, default_budget, default_images
 
 if TYPE_CHECKING:
     from rainbownet.rainbow.model import Rainbow

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rainbownet.decay import fit_power_law
 from rainbownet.errors import RainbowError
 from rainbownet.graph.trace import evaluate, symbolic_trace
 from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.rates import predicted_rate
+from rainbownet.spectra.decay import fit_power_law
 
 if TYPE_CHECKING:
     from rainbownet.rainbow.model import Rainbow

@@ -8,14 +8,14 @@ import pandas as pd
 import torch
 from torch import Tensor, fx
 
-from rainbownet.alignment import Alignment, alignment_quality
+from rainbownet.aligned import Alignment, alignment_quality
 from rainbownet.errors import AlignmentError
 from rainbownet.graph import Network
 from rainbownet.limit.landmarks import choose_landmarks
 from rainbownet.limit.layers import LimitFeatures, LimitLayer, LimitMap, rows_of_channels
 from rainbownet.limit.nystrom import NystromFeatures
-from rainbownet.lockstep import Chunk
 from rainbownet.moments import ChannelMoment, CrossMoment
+from rainbownet.walk import Chunk
 
 
 @dataclass

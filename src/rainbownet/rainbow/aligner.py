@@ -10,16 +10,16 @@ import pandas as pd
 import torch
 from torch import Tensor, fx
 
-from rainbownet.alignment import Alignment, alignment_quality
+from rainbownet.aligned import Alignment, alignment_quality
+from rainbownet.aligned.basis import Flatten, channel_rows, map_size, read_through
 from rainbownet.errors import RainbowWarning
 from rainbownet.graph import Network, Reader
 from rainbownet.graph.propagate import Norm
-from rainbownet.lockstep import Chunk
 from rainbownet.moments import ChannelMoment, CrossMoment
-from rainbownet.neurons import parameters_of
-from rainbownet.presets import Preset
 from rainbownet.rainbow.classifier import Features
-from rainbownet.readers import Flatten, channel_rows, map_size, read_through
+from rainbownet.rainbow.neurons import parameters_of
+from rainbownet.rainbow.presets import Preset
+from rainbownet.walk import Chunk
 
 
 @dataclass

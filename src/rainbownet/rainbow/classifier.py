@@ -11,8 +11,8 @@ from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.graph import Network, Reader
-from rainbownet.lockstep import Chunk, ImageChunks, first_inputs, walk
-from rainbownet.lockstep.plan import chunk_size, default_budget
+from rainbownet.walk import Chunk, ImageChunks, first_inputs, walk
+from rainbownet.walk.plan import chunk_size, default_budget
 
 Classifier = Literal["aligned", "ridge", "logistic"] | str
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from rainbownet.errors import ArchitectureError
 from rainbownet.graph import Network
 from rainbownet.laws import Block, FittedLaw
-from rainbownet.neurons import gather, parameters_of, scatter
-from rainbownet.presets import Preset
+from rainbownet.rainbow.neurons import gather, parameters_of, scatter
+from rainbownet.rainbow.presets import Preset
 
 
 def kept_populations(network: Network, layers: Sequence[str] | None) -> frozenset[str]:

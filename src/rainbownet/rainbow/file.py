@@ -15,8 +15,8 @@ from rainbownet.errors import ArchitectureError, FileError, UnsupportedOp
 from rainbownet.graph import Network
 from rainbownet.graph.program import from_program, to_program
 from rainbownet.laws import Block, FittedLaw
-from rainbownet.presets import Preset
 from rainbownet.rainbow.model import Rainbow, kept_parameters, realise, rows_of
+from rainbownet.rainbow.presets import Preset
 
 FORMAT = 1
 

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rainbownet.aligned.basis import read_through
 from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
 from rainbownet.laws import Law
-from rainbownet.lockstep import first_inputs
-from rainbownet.neurons import parameters_of
-from rainbownet.presets import BEST, Preset
 from rainbownet.rainbow.model import Neurons, Rainbow, kept_parameters, realise, rows_of
+from rainbownet.rainbow.neurons import parameters_of
+from rainbownet.rainbow.presets import BEST, Preset
 from rainbownet.rainbow.several import maps_from_reference
-from rainbownet.readers import read_through
+from rainbownet.walk import first_inputs
 
 
 def fit(

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from rainbownet.graph import Network
 from rainbownet.graph.network import Width
 from rainbownet.laws import Block, FittedLaw, White
-from rainbownet.neurons import gather, parameters_of, scatter
-from rainbownet.presets import Preset
+from rainbownet.rainbow.neurons import gather, parameters_of, scatter
+from rainbownet.rainbow.presets import Preset
 
 if TYPE_CHECKING:
     from rainbownet.limit import LimitNetwork

@@ -14,12 +14,12 @@ from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
 from rainbownet.graph.network import Width
 from rainbownet.laws import CopyScore, copy_score
-from rainbownet.lockstep import ImageChunks, WalkReport, first_inputs, walk
-from rainbownet.lockstep.plan import chunk_size, default_budget, default_images
-from rainbownet.presets import Preset
 from rainbownet.rainbow.aligner import SampleAligner
 from rainbownet.rainbow.classifier import Classifier, Features, retrain
 from rainbownet.rainbow.drafts import draft, draw_rows, kept_populations
+from rainbownet.rainbow.presets import Preset
+from rainbownet.walk import ImageChunks, WalkReport, first_inputs, walk
+from rainbownet.walk.plan import chunk_size, default_budget, default_images
 
 if TYPE_CHECKING:
     from rainbownet.rainbow.model import Rainbow

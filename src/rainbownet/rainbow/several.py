@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Inexact
 from torch import Tensor, fx
 
-from rainbownet.alignment import Procrustes
+from rainbownet.aligned import Procrustes
+from rainbownet.aligned.basis import Flatten, channel_rows, map_size
 from rainbownet.graph import Network, Reader
-from rainbownet.lockstep import Chunk, ImageChunks, walk
-from rainbownet.lockstep.plan import chunk_size, default_budget
 from rainbownet.moments import CrossMoment
-from rainbownet.readers import Flatten, channel_rows, map_size
+from rainbownet.walk import Chunk, ImageChunks, walk
+from rainbownet.walk.plan import chunk_size, default_budget
 
 ROUNDS = 2
 """How often networks are aligned again to the mean of the aligned ones."""

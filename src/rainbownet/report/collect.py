@@ -8,20 +8,20 @@ import pandas as pd
 import torch
 from torch import nn
 
+from rainbownet.aligned.compare import compare
 from rainbownet.analysis.aligned import align_networks
-from rainbownet.compare import compare
-from rainbownet.describe import describe, heads, weight_bytes
 from rainbownet.errors import RainbowError, RainbowWarning
 from rainbownet.laws.factor import thin_factor
-from rainbownet.lockstep import first_inputs
-from rainbownet.presets import BEST, Preset
+from rainbownet.rainbow.describe import describe, heads, weight_bytes
 from rainbownet.rainbow.fit import fit
 from rainbownet.rainbow.model import Rainbow
+from rainbownet.rainbow.presets import BEST, Preset
 from rainbownet.rainbow.sample import Sample
 from rainbownet.report.findings import findings
 from rainbownet.report.layers import add_layer, count_rejections, extended, rows_of_aligned, rows_of_network
 from rainbownet.report.result import Report
-from rainbownet.spectrum import effective_rank
+from rainbownet.spectra.spectrum import effective_rank
+from rainbownet.walk import first_inputs
 
 Subject = Rainbow | nn.Module
 """What a report is about."""

@@ -17,11 +17,11 @@ from rainbownet.analysis.bulk import Bulk, marchenko_pastur
 from rainbownet.analysis.gaussianity import gaussianity, qq_table
 from rainbownet.analysis.layer import weight_rows
 from rainbownet.analysis.spectra import moment_eigenvalues
-from rainbownet.decay import FEWEST, SpectrumFit, fit_exponential, fit_power_law
 from rainbownet.graph import Network
 from rainbownet.laws.factor import thin_factor
 from rainbownet.report.result import Report
-from rainbownet.spectrum import effective_rank
+from rainbownet.spectra.decay import FEWEST, SpectrumFit, fit_exponential, fit_power_law
+from rainbownet.spectra.spectrum import effective_rank
 
 FEWEST_ROWS = 8
 """Rows a layer needs to be looked at as a sample of a law."""

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Inexact
 from torch import Tensor
 
-from rainbownet.alignment.polar import polar_factor
+from rainbownet.aligned.polar import polar_factor
 from rainbownet.errors import AlignmentError
 from rainbownet.moments import CrossMoment
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from rainbownet.alignment import Alignment, LeastSquares, Procrustes
-from rainbownet.alignment import from_dict as alignment_from_dict
+from rainbownet.aligned import Alignment, LeastSquares, Procrustes
+from rainbownet.aligned import from_dict as alignment_from_dict
+from rainbownet.aligned.basis import Flatten
 from rainbownet.errors import RainbowError
 from rainbownet.laws import Gaussian, Law
 from rainbownet.laws import from_dict as law_from_dict
-from rainbownet.readers import Flatten
 
 # Other words are refused with an error of ours, which a checker of types should not come before.
 Draw = Literal["auto", "gaussian", "orthogonal", "antithetic", "identity"] | str

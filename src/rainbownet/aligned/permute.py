@@ -8,12 +8,12 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, fx
 
+from rainbownet.aligned.basis import channel_rows
 from rainbownet.errors import ArchitectureError
 from rainbownet.graph import Network, Reader
-from rainbownet.lockstep import Chunk, ImageChunks, walk
-from rainbownet.lockstep.plan import chunk_size, default_budget
 from rainbownet.moments import CrossMoment
-from rainbownet.readers import channel_rows
+from rainbownet.walk import Chunk, ImageChunks, walk
+from rainbownet.walk.plan import chunk_size, default_budget
 
 
 def permuted(first: Network, second: Network, loader: Iterable[Any], max_images: int | None = None) -> Network:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rainbownet.errors import DataError
-from rainbownet.lockstep.walk import Chunk
+from rainbownet.walk.lockstep import Chunk
 
 
 def inputs_and_targets(batch: Any) -> tuple[Tensor, Tensor | None]:

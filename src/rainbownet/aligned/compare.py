@@ -12,14 +12,14 @@ import torch
 from jaxtyping import Float, Inexact
 from torch import Tensor, fx, nn
 
-from rainbownet.alignment import Procrustes, alignment_quality, polar_factor
+from rainbownet.aligned import Procrustes, alignment_quality, polar_factor
+from rainbownet.aligned.basis import Flatten, channel_rows, map_size, read_through
 from rainbownet.errors import RainbowError, RainbowWarning
 from rainbownet.graph import Network, Reader
-from rainbownet.lockstep import Chunk, ImageChunks, first_inputs, walk
-from rainbownet.lockstep.plan import chunk_size, default_budget, default_images
 from rainbownet.moments import CrossMoment
-from rainbownet.readers import Flatten, channel_rows, map_size, read_through
-from rainbownet.spectrum import bures_cosine, effective_rank
+from rainbownet.spectra.spectrum import bures_cosine, effective_rank
+from rainbownet.walk import Chunk, ImageChunks, first_inputs, walk
+from rainbownet.walk.plan import chunk_size, default_budget, default_images
 
 _Key = tuple[fx.Node, int, int]
 

@@ -11,7 +11,7 @@ from jaxtyping import Inexact
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from rainbownet.alignment.polar import polar_factor
+from rainbownet.aligned.polar import polar_factor
 from rainbownet.errors import AlignmentError
 from rainbownet.moments import CrossMoment
 from rainbownet.options import Option

@@ -9,7 +9,7 @@ from torch import Tensor, fx
 
 from rainbownet.graph import Network
 from rainbownet.graph.trace import evaluate
-from rainbownet.lockstep.store import Store
+from rainbownet.walk.store import Store
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pandas as pd
 from torch import Tensor
 
 from rainbownet.graph import Network, Population
-from rainbownet.neurons import parameters_of
 from rainbownet.rainbow.model import Rainbow
+from rainbownet.rainbow.neurons import parameters_of
 
 
 def describe(network: Network) -> pd.DataFrame:

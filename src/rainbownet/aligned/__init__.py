@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rainbownet.alignment.maps import Alignment, Identity, LeastSquares, Permutation, Procrustes
-from rainbownet.alignment.polar import polar_factor
-from rainbownet.alignment.quality import Quality, alignment_quality, procrustes_similarity
+from rainbownet.aligned.maps import Alignment, Identity, LeastSquares, Permutation, Procrustes
+from rainbownet.aligned.polar import polar_factor
+from rainbownet.aligned.quality import Quality, alignment_quality, procrustes_similarity
 from rainbownet.errors import AlignmentError
 from rainbownet.options import read_option
 
