@@ -1,4 +1,4 @@
-"""Options that go to JSON and back by name: what files and the command line call an alignment or a law."""
+"""Options that go to JSON and text and back by name: what files and the command line call an alignment or a law."""
 
 from __future__ import annotations
 
@@ -57,3 +57,88 @@ def read_option(data: Mapping[str, Any], registry: Mapping[str, type[T]], error:
     values = {key: value for key, value in data.items() if key != "name"}
     nested = {k: read_option(v, registry, error, kind) if isinstance(v, Mapping) else v for k, v in values.items()}
     return option(**nested)
+
+
+def parse_option(text: str, registry: Mapping[str, type[T]], error: type[RainbowError], kind: str) -> T:
+    """Build an option from one line of text: its name and, behind a colon, its fields.
+
+    Args:
+        text: Such as `"gaussian"`, `"gaussian:rank=32,mean=false"` or, for the fields of a field that is an option
+            itself, `"smoothed:h=0.25,base=gaussian,base.rank=16"`. Values are numbers, `true`, `false`, `none`
+            or words.
+        registry: The known classes by name.
+        error: What to raise.
+        kind: What the option is, for messages.
+
+    Returns:
+        The option.
+
+    Raises:
+        RainbowError: The given `error`, if the text cannot be read, or the name or a field is unknown.
+
+    Example:
+        >>> from rainbownet.errors import LawError
+        >>> from rainbownet.laws import LAWS
+        >>> parse_option("gaussian:rank=32,mean=false", LAWS, LawError, "law").to_dict()["rank"]
+        32
+    """
+    name, _, rest = text.strip().partition(":")
+    data: dict[str, Any] = {"name": name.strip()}
+    for part in rest.split(",") if rest.strip() else ():
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (key and equals and value):
+            raise error(f"{kind} {text!r}: {part.strip()!r} is no field; write name:field=value,field=value")
+        if key in data:
+            raise error(f"{kind} {text!r}: the field {key!r} is given twice")
+        data[key] = _value(value)
+    return read_option(_nested(data, registry), registry, error, kind)
+
+
+def as_option(value: Any, registry: Mapping[str, type[T]], base: type[T], error: type[RainbowError], kind: str) -> T:
+    """Return an option given as an object, by name as `parse_option` reads it, or as the dictionary of a file.
+
+    Args:
+        value: What was given.
+        registry: The known classes by name.
+        base: The class all of them have in common.
+        error: What to raise.
+        kind: What the option is, for messages.
+
+    Raises:
+        RainbowError: The given `error`, if it is none of these.
+    """
+    if isinstance(value, base):
+        return value
+    if isinstance(value, str):
+        return parse_option(value, registry, error, kind)
+    if isinstance(value, Mapping):
+        return read_option(value, registry, error, kind)
+    if isinstance(value, type) and issubclass(value, base):
+        raise error(f"{kind}: {value.__name__} is a class; make one of it, {value.__name__}()")
+    raise error(f"{kind}: expected one of {', '.join(sorted(registry))} or such an object, got {value!r:.80}")
+
+
+def _value(text: str) -> Any:
+    """Read a number, true, false, none, or a word."""
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(text) if text.lstrip("+-").isdigit() else number
+
+
+def _nested(data: dict[str, Any], registry: Mapping[str, type[Option]]) -> dict[str, Any]:
+    """Gather `base.rank` under `base`, whose name is that given as `base` or else that of its default."""
+    inner: dict[str, dict[str, Any]] = {}
+    for key in [key for key in data if "." in key]:
+        outer, _, field = key.partition(".")
+        inner.setdefault(outer, {})[field] = data.pop(key)
+    owner = registry.get(data["name"])
+    for f in fields(owner) if owner is not None else ():  # pyright: ignore[reportArgumentType]
+        default = f.default_factory() if callable(f.default_factory) else f.default
+        if isinstance(default, Option) and (f.name in inner or isinstance(data.get(f.name), str)):
+            inner.setdefault(f.name, {}).setdefault("name", data.get(f.name, default.name))
+    return data | {key: _nested(value, registry) if "name" in value else value for key, value in inner.items()}
