@@ -6,7 +6,7 @@ from rainbownet import data, nets, training
 from rainbownet.aligned.permute import permuted
 from rainbownet.errors import ArchitectureError, DataError
 from rainbownet.graph import Network
-from rainbownet.path import KINDS, barriers, path
+from rainbownet.paths import KINDS, barriers, path
 
 pytest.importorskip("sklearn", reason="the digits come with the extra [train]")
 

@@ -1,13 +1,17 @@
 """Rainbow networks for PyTorch: align, compress, sample and compare trained networks."""
 
-from rainbownet.aligned import Identity, LeastSquares, Permutation, Procrustes
-from rainbownet.aligned.compare import compare
-from rainbownet.laws import Gaussian, Kronecker, Mixture, Smoothed, White
-from rainbownet.path import barriers, path
-from rainbownet.rainbow import Rainbow, Sample, fit, load
-from rainbownet.rainbow.classifier import retrain_classifier
-from rainbownet.rainbow.presets import BEST, PAPER, PRESETS, Preset
-from rainbownet.report import write_report
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rainbownet.aligned import Identity, LeastSquares, Permutation, Procrustes
+    from rainbownet.aligned.compare import compare
+    from rainbownet.laws import Gaussian, Kronecker, Mixture, Smoothed, White
+    from rainbownet.paths import barriers, path
+    from rainbownet.rainbow import Rainbow, Sample, fit, load
+    from rainbownet.rainbow.classifier import retrain_classifier
+    from rainbownet.rainbow.presets import BEST, PAPER, PRESETS, Preset
+    from rainbownet.report import write_report
 
 __version__ = "0.1.0"
 
@@ -35,3 +39,35 @@ __all__ = [
     "retrain_classifier",
     "write_report",
 ]
+
+_HOMES = {
+    "rainbownet.aligned": ("Identity", "LeastSquares", "Permutation", "Procrustes"),
+    "rainbownet.aligned.compare": ("compare",),
+    "rainbownet.laws": ("Gaussian", "Kronecker", "Mixture", "Smoothed", "White"),
+    "rainbownet.paths": ("barriers", "path"),
+    "rainbownet.rainbow": ("Rainbow", "Sample", "fit", "load"),
+    "rainbownet.rainbow.classifier": ("retrain_classifier",),
+    "rainbownet.rainbow.presets": ("BEST", "PAPER", "PRESETS", "Preset"),
+    "rainbownet.report": ("write_report",),
+}
+"""The module of each public name: imported when the name is first used, so that the command line starts at once."""
+
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+_ROOMS = ("aligned", "analysis", "data", "ensemble", "errors", "graph", "laws", "limit", "nets", "report", "training")
+"""Rooms that `rainbownet.ROOM` opens without an import of their own."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use (PEP 562)."""
+    if name in _HOME:
+        found = getattr(import_module(_HOME[name]), name)
+        globals()[name] = found
+        return found
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS})

@@ -30,8 +30,8 @@ def path(
     from rainbownet.cli.progress import progress
     from rainbownet.data import loader
     from rainbownet.errors import ArchitectureError
-    from rainbownet.path import barriers
-    from rainbownet.path import path as walk_path
+    from rainbownet.paths import barriers
+    from rainbownet.paths import path as walk_path
 
     check_writable(json)
     files = weights or []
