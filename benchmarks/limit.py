@@ -27,7 +27,6 @@ from limit_parts import accuracy, counter, distance, first, gram_cost, kernel_me
 from rainbownet.aligned import Alignment
 from rainbownet.data import Images, load, loader
 from rainbownet.errors import RainbowWarning
-from rainbownet.figures.limit import draw_distances
 from rainbownet.limit import (
     LimitNetwork,
     build_limit,
@@ -36,6 +35,7 @@ from rainbownet.limit import (
 )
 from rainbownet.limit.convergence import OUTPUT
 from rainbownet.nets import build
+from rainbownet.plotting.distances import draw_distances
 from rainbownet.training import RECIPES, Recipe, train
 from tutorial import read_data
 

@@ -47,7 +47,7 @@ def spectra(
     print_table(fits["activations"], "Second moments of what layers read", caption=caption)
     print_table(fits["weights"], "Covariances of weights", caption=caption)
     if plot is not None:
-        from rainbownet.cli.plots import draw_spectra
+        from rainbownet.plotting.analyses import draw_spectra
 
         draw_spectra(activations, rows, plot)
     results = {"images": aligned.images, "activations": activations, "weights": rows, "fits": fits}
@@ -109,7 +109,7 @@ def clipping(
         caption="explained: share of the weights' energy that is left there; full: accuracy without clipping",
     )
     if plot is not None:
-        from rainbownet.cli.plots import draw_clipping
+        from rainbownet.plotting.analyses import draw_clipping
 
         draw_clipping(curve, plot)
     write_json(json, "analyze clipping", settings, {"images": aligned.images, "curve": curve, "ranks": found})
@@ -174,7 +174,7 @@ def convergence(
             across["slope"] = slopes[name].set_index("layer")["slope"]
         print_table(across.reset_index(), titles[name])
     if plot is not None:
-        from rainbownet.cli.plots import draw_convergence
+        from rainbownet.plotting.analyses import draw_convergence
 
         draw_convergence(tables["activations"], tables["covariances"], plot)
     write_json(json, "analyze convergence", settings, {"images": aligned.images, **tables, "slopes": slopes})
@@ -219,7 +219,7 @@ def similarity(
         caption="similarity: 1 for draws of one law, 0 as after a random rotation, – where nothing was learned",
     )
     if plot is not None:
-        from rainbownet.cli.plots import draw_similarity
+        from rainbownet.plotting.analyses import draw_similarity
 
         draw_similarity(table, plot)
     results = {"images": aligned.images, "similarity": table, "eigenvectors": cosines, "alignment": aligned.table()}

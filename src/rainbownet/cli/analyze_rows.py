@@ -86,7 +86,7 @@ def gaussianity(
     if "dependence" in results:
         print_table(results["dependence"], "Do neurons depend on each other? Against shuffles")
     if plot is not None:
-        from rainbownet.cli.plots import draw_quantiles
+        from rainbownet.plotting.analyses import draw_quantiles
 
         draw_quantiles(results["quantiles"], plot)
     write_json(json, "analyze gaussianity", settings, {"networks": len(nets), **results})
@@ -153,7 +153,7 @@ def bulk(
         caption="inside: between the edges; spikes: larger than white rows of this size have with probability 99 %",
     )
     if plot is not None:
-        from rainbownet.cli.plots import draw_bulks
+        from rainbownet.plotting.analyses import draw_bulks
 
         draw_bulks(found, plot)
     eigenvalues = {name: [bulk.eigenvalues.tolist() for bulk in bulks] for name, bulks in found.items()}
@@ -193,7 +193,7 @@ def dynamics(
         caption="cosine 1: amplified only; 0: drawn anew. Published: amplifications up to 6, cosines of 0.7 to 0.9",
     )
     if plot is not None:
-        from rainbownet.cli.plots import draw_dynamics
+        from rainbownet.plotting.analyses import draw_dynamics
 
         draw_dynamics(table, plot)
     write_json(json, "analyze dynamics", settings, {"dynamics": table})

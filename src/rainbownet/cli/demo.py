@@ -8,7 +8,7 @@ import typer
 from rainbownet.cli import options
 
 if TYPE_CHECKING:
-    from rainbownet.demo import Results
+    from rainbownet.experiments.demo import Results
 
 
 def demo(
@@ -25,8 +25,8 @@ def demo(
     from rainbownet.cli.numbers import numbers
     from rainbownet.cli.output import check_writable, console, write_json
     from rainbownet.cli.progress import progress
-    from rainbownet.demo import Settings, run
     from rainbownet.errors import RainbowError
+    from rainbownet.experiments.demo import Settings, run
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RainbowError("demo: it runs in one process; start it without torchrun")
@@ -44,7 +44,7 @@ def demo(
     with progress("demo", "networks") as report:
         results = run(settings, show=_show, progress=report)
     if plot is not None:
-        from rainbownet.demo.picture import draw_picture
+        from rainbownet.experiments.demo.picture import draw_picture
 
         draw_picture(results, plot, width=settings.middle)
         console().print(f"picture: {plot}")

@@ -103,7 +103,7 @@ def limit(
             with progress("samples", "networks") as report:
                 results |= _distances(law, found, share, test, place.device, factors, draws, pairs, drawn, report)
     if plot is not None:
-        from rainbownet.figures.limit import draw_distances
+        from rainbownet.plotting.distances import draw_distances
 
         draw_distances(results["distances"], results["rates"], plot)
         console().print(f"{plot}: written")

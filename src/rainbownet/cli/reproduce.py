@@ -35,13 +35,13 @@ def reproduce(
 
     from rainbownet.cli.output import check_writable, console, print_table, write_json
     from rainbownet.errors import RainbowError
-    from rainbownet.figures import FIGURES
-    from rainbownet.figures.reproduce import claims_table
-    from rainbownet.figures.reproduce import page as page_of
-    from rainbownet.figures.reproduce import redraw as draw_again
-    from rainbownet.figures.reproduce import reproduce as make
-    from rainbownet.figures.scales import scale_named
-    from rainbownet.figures.workshop import Workshop
+    from rainbownet.experiments import FIGURES
+    from rainbownet.experiments.context import Context
+    from rainbownet.experiments.reproduce import claims_table
+    from rainbownet.experiments.reproduce import page as page_of
+    from rainbownet.experiments.reproduce import redraw as draw_again
+    from rainbownet.experiments.reproduce import reproduce as make
+    from rainbownet.experiments.scales import scale_named
 
     check_writable(json, page)
     if not figure and page is None:
@@ -52,14 +52,14 @@ def reproduce(
         raise RainbowError(f"figure: {figure!r} is unknown; there are {', '.join(FIGURES)}, and all")
     chosen = list(FIGURES) if figure == "all" else [figure] if figure else []
     say = console().print
-    workshop = Workshop(scale_named(scale), runs, data=data_root, device=device, report=say)
+    context = Context(scale_named(scale), runs, data=data_root, device=device, report=say)
     contents = []
     for name in chosen:
         if redraw:
             draw_again(FIGURES[name], out)
             say(f"{out / name}.png, .pdf: drawn again")
             continue
-        contents.append(make(FIGURES[name], workshop, out))
+        contents.append(make(FIGURES[name], context, out))
         say(f"{name}: {contents[-1]['seconds']:.0f} s, {out / name}.json, .png, .pdf")
     if contents:
         print_table(claims_table(contents), "Claims")

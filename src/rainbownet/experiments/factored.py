@@ -10,9 +10,9 @@ import pandas as pd
 from torch import nn
 
 import rainbownet as rn
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.style import BLACK, COLOURS, legend, panels, width_axis
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.plotting.style import BLACK, COLOURS, legend, panels, width_axis
 from rainbownet.training import evaluate
 
 NETWORK = "tutorial_cnn"
@@ -24,14 +24,14 @@ ALIGNMENTS = {"rotation": rn.PAPER.but(flatten="features"), "least squares": rn.
 LAWS = ("full", "factored", "white")
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Draw a convolutional network from its full, its factored and a white covariance, at several widths."""
     grey = {"grayscale": True}
-    train, test = workshop.images(**grey), workshop.images(split="test", **grey)
-    recipe = workshop.scale.tutorial
-    net = workshop.train(NETWORK, recipe=recipe, **grey).all()[0]
+    train, test = context.images(**grey), context.images(split="test", **grey)
+    recipe = context.scale.tutorial
+    net = context.train(NETWORK, recipe=recipe, **grey).all()[0]
     trained = 100 * evaluate(net, test).accuracy
-    batches = workshop.batches(train)
+    batches = context.batches(train)
     rows = []
     for alignment, preset in ALIGNMENTS.items():
         mean = alignment == "least squares"

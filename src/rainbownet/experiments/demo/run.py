@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rainbownet.aligned.compare import compare
 from rainbownet.data import Images, Loader, load, loader
-from rainbownet.demo.results import Results, Settings
+from rainbownet.experiments.demo.results import Results, Settings
 from rainbownet.laws import Gaussian
 from rainbownet.nets import build
 from rainbownet.rainbow import Rainbow, Sample, fit

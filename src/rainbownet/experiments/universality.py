@@ -9,9 +9,9 @@ import pandas as pd
 from torch import nn
 
 from rainbownet.analysis import Aligned, align_networks, eigenvector_cosines, group_similarity
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.style import COLOURS, GREY, legend, panels
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.plotting.style import COLOURS, GREY, legend, panels
 from rainbownet.training import evaluate
 
 GROUPS: dict[str, dict[str, Any]] = {
@@ -35,16 +35,16 @@ PAIRS = (
 )
 
 
-def taught(workshop: Workshop) -> tuple[Aligned, pd.DataFrame]:
+def taught(context: Context) -> tuple[Aligned, pd.DataFrame]:
     """Return networks taught by each group's data, aligned to the first on CIFAR-10, and how well they learned it."""
-    scale = workshop.scale
+    scale = context.scale
     nets, rows = [], []
     for k, (group, given) in enumerate(GROUPS.items()):
-        if group == "CIFAR-100" and not workshop.has("cifar100"):
+        if group == "CIFAR-100" and not context.has("cifar100"):
             continue
         options = {"limit": scale.vgg_images, **given}
         random = "random_labels" in given
-        trained = workshop.train(
+        trained = context.train(
             scale.vgg,
             recipe=scale.patient if random else scale.vgg_recipe,
             seeds=[k],
@@ -53,9 +53,9 @@ def taught(workshop: Workshop) -> tuple[Aligned, pd.DataFrame]:
             **options,
         )
         nets += trained.all()
-        images = workshop.images(options.pop("data", "cifar10"), **options)
+        images = context.images(options.pop("data", "cifar10"), **options)
         rows.append({"group": group, "training_accuracy": evaluate(nets[-1], images).accuracy})
-    aligned = align_networks(nets, workshop.batches(workshop.images()), layers=_layers(nets[0]))
+    aligned = align_networks(nets, context.batches(context.images()), layers=_layers(nets[0]))
     return aligned, pd.DataFrame(rows)
 
 
@@ -69,9 +69,9 @@ def depth(layers: list[str]) -> dict[str, int]:
     return {name: k for k, name in enumerate(layers, start=1)}
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Return the normalised similarity S by layer, and cosines of leading eigenvectors."""
-    aligned, learned = taught(workshop)
+    aligned, learned = taught(context)
     groups = learned["group"].tolist()
     table = group_similarity(aligned, groups)
     numbers = depth(list(aligned.layers))
@@ -82,16 +82,16 @@ def compute(workshop: Workshop) -> Outcome:
     vectors = vectors[(vectors["a"] == "CIFAR-10") & (vectors["rank_a"] == vectors["rank_b"])]
     vectors = vectors.assign(depth=vectors["layer"].map(numbers), pair=vectors["a"] + " / " + vectors["b"])
     tables = {"similarity": table, "eigenvectors": vectors, "learned": learned}
-    words = f"{workshop.scale.vgg} ({workshop.scale.vgg_words}), one for each of {', '.join(groups)}"
-    return Outcome(tables, _claims(tables), words, (_by_width(workshop, table),))
+    words = f"{context.scale.vgg} ({context.scale.vgg_words}), one for each of {', '.join(groups)}"
+    return Outcome(tables, _claims(tables), words, (_by_width(context, table),))
 
 
-def _by_width(workshop: Workshop, table: pd.DataFrame) -> str:
+def _by_width(context: Context, table: pd.DataFrame) -> str:
     """Return S of the same data at this width and at half of it: what narrow networks lack."""
-    scale = workshop.scale
+    scale = context.scale
     half = scale.vgg_width / 2
-    pair = workshop.train(scale.vgg, recipe=scale.vgg_recipe, seeds=[0, 1], widths=[half], limit=scale.vgg_images).all()
-    aligned = align_networks(pair, workshop.batches(workshop.images()), layers=_layers(pair[0]))
+    pair = context.train(scale.vgg, recipe=scale.vgg_recipe, seeds=[0, 1], widths=[half], limit=scale.vgg_images).all()
+    aligned = align_networks(pair, context.batches(context.images()), layers=_layers(pair[0]))
     narrow = group_similarity(aligned, PAIRS[0])["similarity"].mean()
     wide = table.loc[(table["a"] == PAIRS[0][0]) & (table["b"] == PAIRS[0][1]), "similarity"].mean()
     return (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from rainbownet.figures.style import BLACK, COLOURS, GREY, legend, log_ticks, panels, save
 from rainbownet.limit.convergence import OUTPUT
+from rainbownet.plotting.style import BLACK, COLOURS, GREY, legend, log_ticks, panels, save
 
 
 def draw_distances(distances: pd.DataFrame, rates: pd.DataFrame, path: Path, *, title: str | None = None) -> None:

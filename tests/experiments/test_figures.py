@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from cli.commands import numbers, refused, run
-from rainbownet.figures import FIGURES, alignment_error, bulk, dynamics, resampling, universality
-from rainbownet.figures.reproduce import page, redraw, reproduce
-from rainbownet.figures.scales import SCALES
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments import FIGURES, alignment_error, bulk, dynamics, resampling, universality
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.reproduce import page, redraw, reproduce
+from rainbownet.experiments.scales import SCALES
 
 datasets = pytest.importorskip("datasets")
 
@@ -59,16 +59,16 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def workshop(folder, tmp_path_factory):
-    return Workshop(MICRO, tmp_path_factory.mktemp("runs"), data=folder, progress=False)
+def context(folder, tmp_path_factory):
+    return Context(MICRO, tmp_path_factory.mktemp("runs"), data=folder, progress=False)
 
 
 @pytest.mark.filterwarnings("ignore::rainbownet.errors.RainbowWarning")
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FIGURES]
 )
-def test_a_figure_runs_from_nothing(name, workshop, tmp_path):
-    content = reproduce(FIGURES[name], workshop, tmp_path)
+def test_a_figure_runs_from_nothing(name, context, tmp_path):
+    content = reproduce(FIGURES[name], context, tmp_path)
     assert content["claims"]
     assert json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))["tables"]
     first = (tmp_path / f"{name}.png").read_bytes()
@@ -82,14 +82,14 @@ def test_a_figure_runs_from_nothing(name, workshop, tmp_path):
     assert "At scale" not in text
     assert all(claim["ours"] in text for claim in content["claims"])
     twice = page(tmp_path, FIGURES, pictures="here", also={"there": tmp_path})
-    assert f"### At scale {workshop.scale.name}" in twice
+    assert f"### At scale {context.scale.name}" in twice
     assert f"(there/{name}.png)" in twice
 
 
 @pytest.mark.filterwarnings("ignore::rainbownet.errors.RainbowWarning")
-def test_networks_are_trained_once(workshop):
+def test_networks_are_trained_once(context):
     made = []
-    counting = replace(workshop, report=made.append)
+    counting = replace(context, report=made.append)
     counting.train("paper_scattering4", widths=[0.125])
     made.clear()
     counting.train("paper_scattering4", widths=[0.125])

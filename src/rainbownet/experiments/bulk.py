@@ -10,20 +10,20 @@ import pandas as pd
 import torch
 
 from rainbownet.analysis import marchenko_pastur
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.learned import middle, number
-from rainbownet.figures.population import population
-from rainbownet.figures.style import BLACK, COLOURS, legend, panels
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.learned import middle, number
+from rainbownet.experiments.population import population
+from rainbownet.plotting.style import BLACK, COLOURS, legend, panels
 from rainbownet.spectra.spectrum import marchenko_pastur_density
 
 PUBLISHED = {"raw": (21.1, 12.1, 26.8), "whitened": (1.6, 3.9, 8.4)}
 """Share of eigenvalues outside the edges, %, at j = 2, 4, 6."""
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Return the spectrum of one network's rows, raw and whitened by the covariance of all networks."""
-    nets, aligned = population(workshop, *workshop.scale.crowd)
+    nets, aligned = population(context, *context.scale.crowd)
     bulks, spectra = [], []
     for name in middle(aligned):
         layer = aligned[name]
@@ -57,7 +57,7 @@ def compute(workshop: Workshop) -> Outcome:
         f"The covariance that whitens comes from {len(nets)} networks (50 in the paper), the one looked at among them: "
         f"whitened eigenvalues cannot exceed {len(nets)}, and tell something only where the bulk ends below that."
     )
-    return Outcome(tables, claims, f"{len(nets)} {workshop.scale.deep} of width {workshop.scale.crowd[0]:g}", (note,))
+    return Outcome(tables, claims, f"{len(nets)} {context.scale.deep} of width {context.scale.crowd[0]:g}", (note,))
 
 
 def _listed(values: pd.Series) -> str:

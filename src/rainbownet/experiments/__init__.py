@@ -1,6 +1,6 @@
 """Figures: what was published, made again from networks trained here, a file each, and the plots of our own."""
 
-from rainbownet.figures import (
+from rainbownet.experiments import (
     activation_spectra,
     alignment_error,
     bulk,
@@ -15,7 +15,7 @@ from rainbownet.figures import (
     universality,
     weight_covariance,
 )
-from rainbownet.figures.figure import Claim, Figure, Outcome
+from rainbownet.experiments.figure import Claim, Figure, Outcome
 
 _FILES = (
     activation_spectra,

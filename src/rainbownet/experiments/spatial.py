@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from rainbownet.analysis import spatial_cosines, spatial_eigenvectors
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.learned import span
-from rainbownet.figures.style import COLOURS, legend, panels
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.learned import span
+from rainbownet.plotting.style import COLOURS, legend, panels
 
 NETWORK = "simple_vgg11"
 GROUPS: dict[str, tuple[int, dict[str, Any]]] = {"CIFAR-10": (0, {}), "random labels": (4, {"random_labels": 0})}
@@ -21,20 +21,20 @@ GROUPS: dict[str, tuple[int, dict[str, Any]]] = {"CIFAR-10": (0, {}), "random la
 SHOWN = 5
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Return eigenvectors of the spatial covariance of every layer's filters, and how alike they are."""
-    scale = workshop.scale
+    scale = context.scale
     found = {}
     for group, (k, options) in GROUPS.items():
         recipe = scale.patient if options else scale.vgg_recipe
         given = {"limit": scale.vgg_images, **options}
-        net = workshop.train(NETWORK, recipe=recipe, seeds=[k], widths=[scale.vgg_width], **given).all()[0]
+        net = context.train(NETWORK, recipe=recipe, seeds=[k], widths=[scale.vgg_width], **given).all()[0]
         table = spatial_eigenvectors(net)
         numbers = {name: j for j, name in enumerate(dict.fromkeys(table["layer"]), start=1)}
         found[group] = table.assign(depth=table["layer"].map(numbers), group=group)
     vectors = pd.concat(found.values(), ignore_index=True)
-    start = workshop.train(
-        NETWORK, recipe=workshop.untrained(scale.vgg_recipe), seeds=[0], widths=[scale.vgg_width]
+    start = context.train(
+        NETWORK, recipe=context.untrained(scale.vgg_recipe), seeds=[0], widths=[scale.vgg_width]
     ).all()[0]
     first, second = found.values()
     within, between = (

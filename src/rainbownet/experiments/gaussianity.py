@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from rainbownet.analysis import gaussianity, qq_table
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.learned import middle, number, span
-from rainbownet.figures.population import population
-from rainbownet.figures.style import BLACK, COLOURS, legend, panels
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.learned import middle, number, span
+from rainbownet.experiments.population import population
+from rainbownet.plotting.style import BLACK, COLOURS, legend, panels
 
 DIRECTIONS = (2, 11, 101)
 """The published labels 1, 10 and 100 are indices from 0."""
@@ -23,9 +23,9 @@ PUBLISHED = {"j = 2": (0.0042, 0.463, 0.136), "j = 4": (0.057, 0.045, 0.157), "j
 """Kolmogorov–Smirnov p-values printed by the authors' notebook."""
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Return tests of normality of whitened weights, pooled over networks."""
-    nets, aligned = population(workshop, *workshop.scale.crowd)
+    nets, aligned = population(context, *context.scale.crowd)
     tests, quantiles = [], []
     for name in middle(aligned):
         rows = aligned[name].stacked()
@@ -57,7 +57,7 @@ def compute(workshop: Workshop) -> Outcome:
         ),
     ]
     tables = {"tests": table, "quantiles": pd.concat(quantiles, ignore_index=True)}
-    return Outcome(tables, claims, f"{len(nets)} {workshop.scale.deep} of width {workshop.scale.crowd[0]:g}")
+    return Outcome(tables, claims, f"{len(nets)} {context.scale.deep} of width {context.scale.crowd[0]:g}")
 
 
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:

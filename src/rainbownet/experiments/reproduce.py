@@ -12,19 +12,19 @@ from typing import Any
 import pandas as pd
 
 from rainbownet.errors import FileError
-from rainbownet.figures.figure import Figure
-from rainbownet.figures.style import save
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Figure
+from rainbownet.plotting.style import save
 from rainbownet.rainbow.file import write_atomically
 from rainbownet.record import machine, plain, versions
 
 
-def reproduce(figure: Figure, workshop: Workshop, out: Path) -> dict[str, Any]:
+def reproduce(figure: Figure, context: Context, out: Path) -> dict[str, Any]:
     """Compute a figure, draw it, and write `NAME.json`, `NAME.png` and `NAME.pdf`.
 
     Args:
         figure: The figure.
-        workshop: Where networks and images come from.
+        context: Where networks and images come from.
         out: Folder of the files; made if it is not there.
 
     Returns:
@@ -39,16 +39,16 @@ def reproduce(figure: Figure, workshop: Workshop, out: Path) -> dict[str, Any]:
 
     def report(text: str) -> None:
         made.append(text)
-        if workshop.report is not None:
-            workshop.report(text)
+        if context.report is not None:
+            context.report(text)
 
-    outcome = figure.compute(replace(workshop, report=report))
+    outcome = figure.compute(replace(context, report=report))
     content = {
         "figure": figure.name,
         "title": figure.title,
         "source": figure.source,
-        "scale": workshop.scale.words,
-        "command": f"rainbownet reproduce {figure.name} --scale {workshop.scale.name}",
+        "scale": context.scale.words,
+        "command": f"rainbownet reproduce {figure.name} --scale {context.scale.name}",
         "seconds": round(time.perf_counter() - began, 1),
         "trained": len(made),
         "machine": machine(),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rainbownet.figures.style import BLACK, COLOURS, GREY, legend, panels, ramp, save
+from rainbownet.plotting.style import BLACK, COLOURS, GREY, legend, panels, ramp, save
 
 if TYPE_CHECKING:
     import pandas as pd

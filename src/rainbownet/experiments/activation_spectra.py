@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 
 from rainbownet.analysis import activation_spectra, align_networks, fit_power_law
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.learned import learned_layers, number, span
-from rainbownet.figures.style import BLACK, legend, panels, ramp
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.learned import learned_layers, number, span
+from rainbownet.plotting.style import BLACK, legend, panels, ramp
 
 PUBLISHED = {0.125: 0.032, 0.25: 0.023, 8.0: 0.0176}
 """Digitised from figure 2, left: eigenvalue 32 over the first, by width."""
@@ -20,10 +20,10 @@ PUBLISHED = {0.125: 0.032, 0.25: 0.023, 8.0: 0.0176}
 RANK = 32
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Return spectra of what each learned layer reads."""
-    trained = workshop.train(workshop.scale.deep, widths=workshop.scale.widths)
-    batches = workshop.batches(workshop.images())
+    trained = context.train(context.scale.deep, widths=context.scale.widths)
+    batches = context.batches(context.images())
     parts = []
     for width, seed in trained.keys:
         net = trained.at(width=width, seed=seed)
@@ -34,7 +34,7 @@ def compute(workshop: Workshop) -> Outcome:
     spectra = spectra[_sparse(spectra["rank"])]
     fits = pd.DataFrame([_fit(keys, part) for keys, part in spectra.groupby(["layer", "width"], sort=False)])
     tables = {"spectra": spectra[["layer", "width", "rank", "over_first"]], "fits": fits}
-    return Outcome(tables, _claims(spectra, fits), f"{workshop.scale.deep}, a network of each width")
+    return Outcome(tables, _claims(spectra, fits), f"{context.scale.deep}, a network of each width")
 
 
 def _sparse(rank: pd.Series) -> pd.Series:

@@ -9,10 +9,10 @@ import pandas as pd
 from torch import nn
 
 from rainbownet.analysis import activation_convergence, align_networks, width_slopes
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.learned import blocks, falls, learned_layers, number, span
-from rainbownet.figures.style import BLACK, legend, log_ticks, panels, ramp, width_axis
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.learned import blocks, falls, learned_layers, number, span
+from rainbownet.plotting.style import BLACK, legend, log_ticks, panels, ramp, width_axis
 
 PUBLISHED = {
     "1": {0.125: 0.35, 0.25: 0.26, 0.5: 0.18, 1.0: 0.118, 2.0: 0.076},
@@ -29,11 +29,11 @@ RESNET = {
 """Digitised from the right panel: inputs of the first layers of a ResNet-18 on ImageNet, twice one minus the cosine."""
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Return errors of alignment to the widest network, on test images, of two kinds of network."""
-    scale = workshop.scale
-    table = _errors(workshop, scale.deep, learned_layers)
-    resnet = _errors(workshop, "resnet18_bnpost", blocks)
+    scale = context.scale
+    table = _errors(context, scale.deep, learned_layers)
+    resnet = _errors(context, "resnet18_bnpost", blocks)
     slopes = width_slopes(table)
     across = table.pivot_table(index="layer", columns="width", values="error", sort=False)
     deep = resnet.pivot_table(index="layer", columns="width", values="cosine_error", sort=False)
@@ -63,15 +63,15 @@ def compute(workshop: Workshop) -> Outcome:
     return Outcome(tables, claims, f"{scale.deep} and resnet18_bnpost, references of width {scale.widths[-1]:g}")
 
 
-def _errors(workshop: Workshop, network: str, layers: Callable[[nn.Module], list[str]]) -> pd.DataFrame:
-    trained = workshop.train(network, widths=workshop.scale.widths)
+def _errors(context: Context, network: str, layers: Callable[[nn.Module], list[str]]) -> pd.DataFrame:
+    trained = context.train(network, widths=context.scale.widths)
     nets = trained.all()
     aligned = align_networks(
         nets,
-        workshop.batches(workshop.images()),
+        context.batches(context.images()),
         reference=len(nets) - 1,
         layers=layers(nets[0]),
-        test=workshop.batches(workshop.images(split="test")),
+        test=context.batches(context.images(split="test")),
     )
     return activation_convergence(aligned, [float(width) for width, _ in trained.keys if width is not None])
 

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from rainbownet.analysis import training_dynamics, weight_trajectories
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.learned import learned_layers, number, span
-from rainbownet.figures.style import BLACK, COLOURS, legend, panels, ramp
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.learned import learned_layers, number, span
+from rainbownet.plotting.style import BLACK, COLOURS, legend, panels, ramp
 
 EPOCHS = (0, 1, 2, 5, 10, 20)
 AMPLIFICATION = {1: 6.0, 50: 1.8, 100: 1.55, 512: 1.0}
@@ -19,13 +19,13 @@ COSINE = {1: 0.75, 10: 0.68, 100: 0.88, 250: 0.88, 512: 0.72}
 """Digitised, at epoch 20, j = 4 of the eight-layer network."""
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Follow a middle layer over the epochs that were kept."""
-    scale = workshop.scale
+    scale = context.scale
     last = scale.recipe.epochs
-    recipe = workshop.with_checkpoints(sorted({*EPOCHS, last}), recipe=scale.free)
+    recipe = context.with_checkpoints(sorted({*EPOCHS, last}), recipe=scale.free)
     eight = scale.deep == "cifar_scattering"
-    trained = workshop.train(
+    trained = context.train(
         scale.deep, recipe=recipe, widths=[scale.base], kwargs={"normalize": False} if eight else None
     )
     times = [*(e for e in EPOCHS if e < last), last] if last < EPOCHS[-1] else list(EPOCHS)

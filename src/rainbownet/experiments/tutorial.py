@@ -9,9 +9,9 @@ import pandas as pd
 
 import rainbownet as rn
 from rainbownet.analysis import align_networks, weight_spectra
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.style import BLACK, COLOURS, legend, panels
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.plotting.style import BLACK, COLOURS, legend, panels
 from rainbownet.training import evaluate
 
 PUBLISHED = {
@@ -29,18 +29,18 @@ KNEES = (50, 15)
 METHODS = {"published method": rn.PAPER.but(flatten="features"), "ours": rn.BEST}
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Train two perceptrons and a convolutional network, align the former and resample one of each."""
     grey = {"grayscale": True}
-    train, test = workshop.images(**grey), workshop.images(split="test", **grey)
-    recipe = workshop.scale.tutorial
-    pair = workshop.train("tutorial_mlp", recipe=recipe, seeds=(0, 1), **grey).all()
-    cnn = workshop.train("tutorial_cnn", recipe=recipe, **grey).all()[0]
-    batches = workshop.batches(train)
+    train, test = context.images(**grey), context.images(split="test", **grey)
+    recipe = context.scale.tutorial
+    pair = context.train("tutorial_mlp", recipe=recipe, seeds=(0, 1), **grey).all()
+    cnn = context.train("tutorial_cnn", recipe=recipe, **grey).all()[0]
+    batches = context.batches(train)
     aligned = align_networks(pair, batches, holdout=0.0)
     table = aligned.table()
     similarity = table[(table["network"] == 1) & (table["channels"] != train.inputs[0].numel())]
-    start = workshop.train("tutorial_mlp", recipe=workshop.untrained(recipe), **grey).all()
+    start = context.train("tutorial_mlp", recipe=context.untrained(recipe), **grey).all()
     spectra = weight_spectra(align_networks(pair[0], batches), initial=start)
     rows = []
     for name, net in (("tutorial_mlp", pair[0]), ("tutorial_cnn", cnn)):

@@ -11,7 +11,7 @@ import pandas as pd
 from rainbownet.record import plain
 
 if TYPE_CHECKING:
-    from rainbownet.figures.workshop import Workshop
+    from rainbownet.experiments.context import Context
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Figure:
         name: Short name, that of its file.
         title: What it shows.
         source: Where it was published.
-        compute: From trained networks to numbers; it asks the workshop for the networks.
+        compute: From trained networks to numbers; it asks the context for the networks.
         draw: From tables to a matplotlib figure.
     """
 
     name: str
     title: str
     source: str
-    compute: Callable[[Workshop], Outcome]
+    compute: Callable[[Context], Outcome]
     draw: Callable[[Mapping[str, pd.DataFrame]], Any]

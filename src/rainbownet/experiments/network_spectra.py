@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from rainbownet.analysis import activation_spectra, align_networks, weight_spectra
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.learned import blocks, learned_layers, span
-from rainbownet.figures.style import BLACK, legend, panels, ramp
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.learned import blocks, learned_layers, span
+from rainbownet.plotting.style import BLACK, legend, panels, ramp
 
 SECOND = {"scattering": (0.175, 0.339), "ResNet-18": (0.504, 0.965)}
 """Printed by the authors' notebook: smallest and largest ratio of the second to the first activation eigenvalue."""
@@ -24,13 +24,13 @@ LONGER = 4
 """How many times as long a short one is made to see what it lacks."""
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Return activation and weight spectra of every layer of two networks."""
-    scale = workshop.scale
-    batches = workshop.batches(workshop.images())
+    scale = context.scale
+    batches = context.batches(context.images())
     nets = {
-        "scattering": workshop.train(scale.deep, widths=[scale.base]).all()[0],
-        "ResNet-18": workshop.train("resnet18_bnpost", recipe=scale.recipe, widths=[scale.vgg_width]).all()[0],
+        "scattering": context.train(scale.deep, widths=[scale.base]).all()[0],
+        "ResNet-18": context.train("resnet18_bnpost", recipe=scale.recipe, widths=[scale.vgg_width]).all()[0],
     }
     activations, weights = [], []
     for name, net in nets.items():
@@ -47,17 +47,17 @@ def compute(workshop: Workshop) -> Outcome:
     }
     words = f"{scale.deep} of width {scale.base:g}, resnet18_bnpost of width {scale.vgg_width:g}, both on CIFAR-10"
     note = "The paper's networks learned ImageNet; these learned CIFAR-10, whose images the ResNet shrinks to a point."
-    return Outcome(tables, _claims(tables), words, (note, *_longer(workshop)))
+    return Outcome(tables, _claims(tables), words, (note, *_longer(context)))
 
 
-def _longer(workshop: Workshop) -> list[str]:
+def _longer(context: Context) -> list[str]:
     """Return how far the first eigenvalues of weights stand out after a longer training, where ours was short."""
-    scale = workshop.scale
+    scale = context.scale
     if scale.recipe.epochs >= LONG:
         return []
     recipe = replace(scale.recipe, epochs=LONGER * scale.recipe.epochs)
-    net = workshop.train(scale.deep, recipe=recipe, widths=[scale.base]).all()[0]
-    aligned = align_networks(net, workshop.batches(workshop.images()), layers=learned_layers(net), holdout=0.0)
+    net = context.train(scale.deep, recipe=recipe, widths=[scale.base]).all()[0]
+    aligned = align_networks(net, context.batches(context.images()), layers=learned_layers(net), holdout=0.0)
     spectra = weight_spectra(aligned)
     first = spectra.loc[spectra["rank"] == 1, "over_mean"]
     return [

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from rainbownet.demo.results import Results
-from rainbownet.extras import require
-from rainbownet.rainbow.file import write_atomically
+from rainbownet.experiments.demo.results import Results
+from rainbownet.plotting.style import BLACK, GREY, legend, panels, save
+from rainbownet.plotting.style import COLOURS as PALETTE
 
-# Okabe & Ito: told apart by every kind of colour vision.
-COLOURS = {"published": "#D55E00", "best": "#0072B2"}
+COLOURS = {"published": PALETTE[1], "best": PALETTE[0]}
 LABELS = {"published": "published: rotations", "best": "best: least squares"}
-BLACK, GREY, GREEN, PURPLE = "#222222", "#888888", "#009E73", "#CC79A7"
+GREEN, PURPLE, LIGHT = PALETTE[2], PALETTE[3], PALETTE[5]
 
 
 def draw_picture(results: Results, path: Path, *, width: float) -> None:
@@ -28,17 +26,13 @@ def draw_picture(results: Results, path: Path, *, width: float) -> None:
         MissingExtra: Without matplotlib.
         FileError: If it cannot be written.
     """
-    figures = require("matplotlib.figure", extra="plot")
-    figure = figures.Figure(figsize=(12.5, 8.6), dpi=110, layout="constrained")
+    figure, (widths, layers, sizes, readings) = panels(2, 2, width=6.25, height=4.3)
     figure.suptitle("Networks drawn from the law of a trained one, without training", fontsize=16, weight="bold")
-    axes = figure.subplots(2, 2)
-    _widths(axes[0, 0], results)
-    _layers(axes[0, 1], results)
-    _sizes(axes[1, 0], results)
-    _readings(axes[1, 1], results, width)
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png")
-    write_atomically(path, buffer.getvalue())
+    _widths(widths, results)
+    _layers(layers, results)
+    _sizes(sizes, results)
+    _readings(readings, results, width)
+    save(figure, path)
 
 
 def _widths(axis: Any, results: Results) -> None:
@@ -57,7 +51,7 @@ def _widths(axis: Any, results: Results) -> None:
     axis.set_ylim(0, 104)
     axis.set_ylabel("test accuracy, %")
     _finish(axis, "Any width, no training", "what the white control reaches owes nothing to the law")
-    axis.legend(fontsize=9, frameon=False, loc="center right", bbox_to_anchor=(1.0, 0.56))
+    legend(axis, loc="center right", bbox_to_anchor=(1.0, 0.56))
 
 
 def _layers(axis: Any, results: Results) -> None:
@@ -65,7 +59,7 @@ def _layers(axis: Any, results: Results) -> None:
     series = {
         "activations, held out": ("held_similarity", PURPLE),
         "weights, aligned": ("weights_aligned", GREEN),
-        "weights, as they are": ("weights", "#56B4E9"),
+        "weights, as they are": ("weights", LIGHT),
         "weights, random rotation": ("weights_random", GREY),
     }
     for k, (label, (column, colour)) in enumerate(series.items()):
@@ -77,7 +71,7 @@ def _layers(axis: Any, results: Results) -> None:
     axis.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axis.set_ylabel("cosine")
     _finish(axis, "Did two seeds learn the same?", "cosines between the two networks, 1 for rotated copies")
-    axis.legend(fontsize=9, frameon=False, ncols=2, loc="upper center")
+    legend(axis, ncols=2, loc="upper center")
 
 
 def _sizes(axis: Any, results: Results) -> None:
@@ -98,7 +92,7 @@ def _sizes(axis: Any, results: Results) -> None:
     _finish(
         axis, "How small can the file be?", "laws cut to directions that hold so much of their energy; samples at ×2"
     )
-    axis.legend(fontsize=9, frameon=False, loc="center right", bbox_to_anchor=(0.72, 0.3))
+    legend(axis, loc="center right", bbox_to_anchor=(0.72, 0.3))
 
 
 def _readings(axis: Any, results: Results, width: float) -> None:
@@ -149,6 +143,4 @@ def _width_axis(axis: Any, widths: list[float]) -> None:
 def _finish(axis: Any, title: str, subtitle: str) -> None:
     axis.set_title(f"{title}\n", loc="left", fontsize=12.5, weight="bold")
     axis.text(0, 1.02, subtitle, transform=axis.transAxes, fontsize=9.5, color="#555555")
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(axis="y", color="#e6e6e6", linewidth=0.8)
-    axis.set_axisbelow(True)
+    axis.grid(visible=False, axis="x")

@@ -9,11 +9,11 @@ import pandas as pd
 
 from rainbownet.analysis import clipping_curve, informative_rank
 from rainbownet.data import loader
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.learned import middle, number
-from rainbownet.figures.population import population
-from rainbownet.figures.style import COLOURS, legend, panels
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.learned import middle, number
+from rainbownet.experiments.population import population
+from rainbownet.plotting.style import COLOURS, legend, panels
 
 PUBLISHED = {
     "j = 2": {"weights": (19, 320), "activations": (25, 320), "random": (217, 320)},
@@ -26,10 +26,10 @@ PUBLISHED = {
 STEPS = 20
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Clip one layer at a time of the first network, in bases of weights, of activations, and at random."""
-    nets, aligned = population(workshop, workshop.scale.base, workshop.scale.seeds)
-    test = list(loader(workshop.images(split="test"), batch_size=500))
+    nets, aligned = population(context, context.scale.base, context.scale.seeds)
+    test = list(loader(context.images(split="test"), batch_size=500))
     ranks = sorted({1, 2, 3, 5, 8, *(round(k * 10**0.25) for k in (5, 8))})
     parts = []
     for name in middle(aligned):
@@ -68,7 +68,7 @@ def compute(workshop: Workshop) -> Outcome:
         ),
     ]
     tables = {"curve": curve, "ranks": ranks_found}
-    return Outcome(tables, claims, f"{len(nets)} {workshop.scale.deep} of width {workshop.scale.base:g}")
+    return Outcome(tables, claims, f"{len(nets)} {context.scale.deep} of width {context.scale.base:g}")
 
 
 COLUMNS = ("weights", "activations", "random")

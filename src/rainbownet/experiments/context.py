@@ -1,4 +1,4 @@
-"""The workshop of figures: trained networks and images, made when first asked for and found again afterwards."""
+"""The context of figures: trained networks and images, made when first asked for and found again afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rainbownet.data import Images, load, loader
 from rainbownet.data.batches import Loader
 from rainbownet.ensemble import grid, train_ensemble
 from rainbownet.errors import DataError
-from rainbownet.figures.scales import Scale
+from rainbownet.experiments.scales import Scale
 from rainbownet.training import Recipe
 
 HUB = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
@@ -21,7 +21,7 @@ HUB = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Context:
     """Where figures get networks and images.
 
     Attributes:

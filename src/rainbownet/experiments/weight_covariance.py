@@ -11,10 +11,10 @@ from rainbownet.analysis import align_networks, clipping_curve, covariance_conve
 from rainbownet.analysis.dynamics import weight_rows
 from rainbownet.analysis.spectra import row_eigenvalues
 from rainbownet.data import loader
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.learned import falls, number, span
-from rainbownet.figures.style import BLACK, COLOURS, legend, log_ticks, panels, ramp, width_axis
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.learned import falls, number, span
+from rainbownet.plotting.style import BLACK, COLOURS, legend, log_ticks, panels, ramp, width_axis
 
 EPOCHS = (0, 1, 2, 5, 10, 20)
 NETWORK = "paper_scattering4"
@@ -33,25 +33,25 @@ SPECTRUM = {20: 8.1, 50: 1.9, 100: 0.94, 200: 0.56, 320: 0.33}
 """Eigenvalue times dimension by rank, 50 networks, j = 2."""
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Return spectra, clipping and convergence of the first learned covariances."""
-    scale = workshop.scale
+    scale = context.scale
     recipe = scale.free
-    batches = workshop.batches(workshop.images())
-    same = workshop.train(NETWORK, recipe=recipe, widths=[scale.base], seeds=range(scale.seeds)).all()
-    untrained = workshop.untrained(recipe)
-    start = workshop.train(NETWORK, recipe=untrained, widths=[scale.base], seeds=range(scale.seeds)).all()
+    batches = context.batches(context.images())
+    same = context.train(NETWORK, recipe=recipe, widths=[scale.base], seeds=range(scale.seeds)).all()
+    untrained = context.untrained(recipe)
+    start = context.train(NETWORK, recipe=untrained, widths=[scale.base], seeds=range(scale.seeds)).all()
     aligned = align_networks(same, batches, layers=LAYERS)
     pooled = sorted({1, min(10, len(same)), len(same)})
     spectra = weight_spectra(aligned, pooled=pooled, initial=start)
     spectra = spectra[spectra["layer"] == LAYERS[0]]
-    test = list(loader(workshop.images(split="test"), batch_size=500))
+    test = list(loader(context.images(split="test"), batch_size=500))
     dimension = aligned[LAYERS[0]].channels
     grid = sorted({r for r in (*CLIPPED, 2, 3, 75, dimension) if r <= dimension})
     clipped = clipping_curve(
         same[0], (), test, bases=["weights"], layers=[LAYERS[0]], aligned=aligned, index=0, ranks=grid
     )
-    wide = workshop.train(NETWORK, recipe=recipe, widths=scale.widths, seeds=range(scale.width_seeds))
+    wide = context.train(NETWORK, recipe=recipe, widths=scale.widths, seeds=range(scale.width_seeds))
     widths = [float(width) for width, _ in wide.keys]  # pyright: ignore[reportArgumentType]
     nets = wide.all()
     across = align_networks(nets, batches, reference=len(nets) - 1, layers=LAYERS)
@@ -72,14 +72,14 @@ def compute(workshop: Workshop) -> Outcome:
         "slopes": slopes,
     }
     words = f"{len(same)} {NETWORK} of width {scale.base:g}, {scale.width_seeds} of each other width, no weight decay"
-    return Outcome(tables, _claims(tables), words, (_growth(workshop),))
+    return Outcome(tables, _claims(tables), words, (_growth(context),))
 
 
-def _growth(workshop: Workshop) -> str:
+def _growth(context: Context) -> str:
     """Return how the first eigenvalue grew with training: what short trainings lack."""
-    scale = workshop.scale
-    recipe = workshop.with_checkpoints(sorted({*EPOCHS, scale.free.epochs}), recipe=scale.free)
-    trained = workshop.train(NETWORK, recipe=recipe, widths=[scale.base])
+    scale = context.scale
+    recipe = context.with_checkpoints(sorted({*EPOCHS, scale.free.epochs}), recipe=scale.free)
+    trained = context.train(NETWORK, recipe=recipe, widths=[scale.base])
     found = {}
     for epoch in recipe.checkpoints:
         rows = weight_rows(trained.at(width=scale.base, epoch=epoch), LAYERS[0])

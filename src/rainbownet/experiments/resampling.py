@@ -9,9 +9,9 @@ import pandas as pd
 
 import rainbownet as rn
 from rainbownet.data import loader
-from rainbownet.figures.figure import Claim, Figure, Outcome
-from rainbownet.figures.style import COLOURS, PUBLISHED, legend, panels, width_axis
-from rainbownet.figures.workshop import Workshop
+from rainbownet.experiments.context import Context
+from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.plotting.style import COLOURS, PUBLISHED, legend, panels, width_axis
 from rainbownet.training import evaluate
 
 METHODS = {"published method": rn.PAPER, "ours": rn.BEST.but(draw="gaussian")}
@@ -31,14 +31,14 @@ VALUES = {
 """Published: eight layers with skip, 150 epochs."""
 
 
-def compute(workshop: Workshop) -> Outcome:
+def compute(context: Context) -> Outcome:
     """Train a network of each width and draw another from its law."""
-    scale = workshop.scale
+    scale = context.scale
     eight = scale.deep == "cifar_scattering"
     kwargs: dict[str, Any] = {"skip": True} if eight else {}
-    trained = workshop.train(scale.deep, widths=scale.widths, kwargs=kwargs)
-    train, test = workshop.images(), workshop.images(split="test")
-    batches = workshop.batches(train)
+    trained = context.train(scale.deep, widths=scale.widths, kwargs=kwargs)
+    train, test = context.images(), context.images(split="test")
+    batches = context.batches(train)
     rows = []
     for width, seed in trained.keys:
         net = trained.at(width=width, seed=seed)
