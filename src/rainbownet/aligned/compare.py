@@ -62,10 +62,10 @@ def compare(
 
         - `layer`, `channels_a`, `channels_b`: its name and the channels it reads;
         - `rows`, `held_rows`: images × positions fitted and held out;
-        - `similarity`, `error`: on the images the map was fitted to; `held_similarity`, `held_error`: on the others
-          (NaN without any);
-        - `weights`, `weights_aligned`, `weights_random`: Bures cosines before alignment (NaN where the widths differ),
-          after it, and after a random rotation;
+        - `similarity`, `error`: on the images the map was fitted to;
+        - `held_similarity`, `held_error`: on the others (NaN without any);
+        - `weights`: Bures cosine before alignment (NaN where the widths differ);
+        - `weights_aligned`, `weights_random`: after alignment, and after a random rotation;
         - `rank_a`, `rank_b`: effective ranks of the covariances.
 
     Raises:

@@ -188,7 +188,7 @@ def whitened_rows(rows: Float[Tensor, "n D"], factor: Float[Tensor, "r _D"]) -> 
         RainbowError: If the factor is zero or has another number of columns.
 
     Example:
-        >>> whitened_rows(torch.tensor([[3.0, 4.0]]), torch.diag(torch.tensor([3.0, 1.0]))).abs()
+        >>> whitened_rows(torch.tensor([[3.0, 4.0]]), torch.diag(torch.tensor([3.0, 1.0]))).abs().round(decimals=6)
         tensor([[1., 4.]], dtype=torch.float64)
     """
     if factor.shape[1] != rows.shape[1]:

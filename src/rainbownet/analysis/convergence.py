@@ -29,7 +29,7 @@ def activation_convergence(aligned: Aligned, widths: Sequence[float]) -> pd.Data
         `channels`, `reference_channels`, `rows`, and on held-out images where there are any:
 
         - `error`: mean-square error of activations divided by the root of their own width, relative to the
-          reference's (scattering networks);
+            reference's (scattering networks);
         - `cosine_error`: twice one minus the cosine (ResNets);
         - `similarity`: that cosine.
 
@@ -156,7 +156,7 @@ def covariance_distance(a: Inexact[Tensor, "n D"], b: Inexact[Tensor, "m D"]) ->
         The largest absolute eigenvalue of the difference.
 
     Example:
-        >>> covariance_distance(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 3.0]]))
+        >>> round(covariance_distance(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 3.0]])), 6)
         9.0
     """
     stacked = torch.cat([a, b]).to(torch.complex128 if a.is_complex() else torch.float64)

@@ -102,7 +102,7 @@ def weight_trajectories(
     Source: Guth et al., JMLR 2024, figure 9, below.
 
     Example:
-        >>> weight_trajectories([torch.eye(2), torch.diag(torch.tensor([4.0, 2.0]))]).abs()
+        >>> weight_trajectories([torch.eye(2), torch.diag(torch.tensor([4.0, 2.0]))]).abs().round(6)
            epoch  neuron     x     y
         0      0       0  0.25  0.00
         1      0       1  0.00  0.25

@@ -52,8 +52,8 @@ def gaussianity(
 
         - `direction`, `eigenvalue`, `rows`;
         - `ks`, `p`: Kolmogorov–Smirnov distance from N(0, 1) and exact two-sided p-value, as published;
-        - `ks_corrected`, `p_corrected`: the same for coordinates divided by their own deviation, the p-value by Monte
-          Carlo (Lilliefors, J. Am. Stat. Assoc. 62, 1967); its smallest value is 1 / (simulations + 1);
+        - `ks_corrected`, `p_corrected`: the same for coordinates divided by their own deviation (p by Monte Carlo:
+            Lilliefors, J. Am. Stat. Assoc. 62, 1967; at least 1 / (simulations + 1));
         - `excess_kurtosis`, `excess_kurtosis_error`: 0 for a normal law, and the standard error under one.
 
     Raises:
@@ -121,7 +121,7 @@ def qq_table(
 
     Example:
         >>> rows = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
-        >>> qq_table(rows, directions=[1], points=3).round(1)
+        >>> qq_table(rows, directions=[1], points=3).round(1) + 0
            direction  probability  normal  measured
         0          1          0.2    -1.0      -1.0
         1          1          0.5     0.0       0.0

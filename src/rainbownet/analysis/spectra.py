@@ -35,7 +35,7 @@ def activation_spectra(aligned: Aligned, *, mean: bool = False) -> pd.DataFrame:
         >>> from rainbownet.analysis import align_networks
         >>> inputs = torch.diag(torch.tensor([2.0, 1.0])).repeat(4, 1)
         >>> table = activation_spectra(align_networks(nn.Linear(2, 3), [inputs], holdout=0.0))
-        >>> table[["layer", "rank", "eigenvalue", "over_first"]]
+        >>> table[["layer", "rank", "eigenvalue", "over_first"]].round(6)
            layer  rank  eigenvalue  over_first
         0 weight     1         2.0        1.00
         1 weight     2         0.5        0.25

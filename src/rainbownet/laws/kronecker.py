@@ -165,7 +165,7 @@ def flip_flop(kernels: Float[Tensor, "n c s"], iterations: int) -> tuple[Float[T
 
     Example:
         >>> channel, space = flip_flop(torch.tensor([[[2.0]], [[-2.0]]]).double(), 3)
-        >>> channel.abs(), space.abs()
+        >>> channel.abs().round(decimals=6), space.abs().round(decimals=6)
         (tensor([[2.]], dtype=torch.float64), tensor([[1.]], dtype=torch.float64))
     """
     s = kernels.shape[2]

@@ -110,7 +110,7 @@ def step(p: Gram, c: Gram, q: Gram, *, at_zero: float = 0.0) -> Gram:
 
     Example:
         >>> one = torch.ones((), dtype=torch.float64)
-        >>> step(one, one, one), step(one, -one, one)
+        >>> step(one, one, one).round(decimals=6), step(one, -one, one).round(decimals=6).abs()
         (tensor(0.5000, dtype=torch.float64), tensor(0., dtype=torch.float64))
     """
     rho, _ = correlation(p, c, q)
@@ -124,7 +124,7 @@ def sign(p: Gram, c: Gram, q: Gram) -> Gram:
 
     Example:
         >>> one = torch.ones((), dtype=torch.float64)
-        >>> sign(one, one, one)
+        >>> sign(one, one, one).round(decimals=6)
         tensor(1., dtype=torch.float64)
     """
     return torch.asin(correlation(p, c, q)[0]) * (2 / math.pi)
@@ -202,7 +202,7 @@ def polynomial(coefficients: Sequence[float]) -> ClosedForm:
 
     Example:
         >>> two = 2 * torch.ones((), dtype=torch.float64)
-        >>> polynomial([0.0, 0.0, 1.0])(two, two, two)  # E x⁴ of variance two
+        >>> polynomial([0.0, 0.0, 1.0])(two, two, two).round(decimals=6)  # E x⁴ of variance two
         tensor(12., dtype=torch.float64)
     """
     degree = len(coefficients) - 1

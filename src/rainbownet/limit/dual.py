@@ -58,7 +58,7 @@ def register(*activations: Any) -> Callable[[_Factory], _Factory]:
         >>> @register(Square)
         ... def _(module): return Dual(closed.polynomial([0.0, 0.0, 1.0]), HermiteDual(module))
         >>> one = torch.ones((), dtype=torch.float64)
-        >>> dual_activation(Square()).centred(one, one, one)
+        >>> dual_activation(Square()).centred(one, one, one).round(decimals=6)
         tensor(3., dtype=torch.float64)
     """
 

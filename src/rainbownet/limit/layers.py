@@ -92,7 +92,7 @@ class LimitLayer(nn.Module):
         >>> import torch
         >>> from rainbownet.limit.activation import operation
         >>> layer = LimitLayer(operation(nn.Module(), []), 1, False, torch.eye(2), 3 * torch.eye(2))
-        >>> layer(torch.tensor([[1.0, 2.0]]))  # the kernel of a linear layer is the inner product
+        >>> layer(torch.tensor([[1.0, 2.0]])).round(decimals=6)  # the kernel of a linear layer is the inner product
         tensor([[3., 6.]])
     """
 

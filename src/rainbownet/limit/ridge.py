@@ -52,7 +52,7 @@ def feature_ridge(
         RainbowError: If `ridge` is negative.
 
     Example:
-        >>> feature_ridge(torch.eye(2), torch.eye(2), ridge=1.0, intercept=False).weights
+        >>> feature_ridge(torch.eye(2), torch.eye(2), ridge=1.0, intercept=False).weights.round(decimals=6).abs()
         tensor([[0.5000, 0.0000],
                 [0.0000, 0.5000]], dtype=torch.float64)
     """

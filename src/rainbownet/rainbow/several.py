@@ -150,7 +150,7 @@ def completed(isometry: Inexact[Tensor, "d d"]) -> Inexact[Tensor, "d d"]:
         :math:`U_0^H V_0`.
 
     Example:
-        >>> completed(torch.diag(torch.tensor([-1.0, 0.0])).double())
+        >>> completed(torch.diag(torch.tensor([-1.0, 0.0])).double()).round(decimals=6) + 0.0
         tensor([[-1.,  0.],
                 [ 0.,  1.]], dtype=torch.float64)
     """
