@@ -1,6 +1,6 @@
 """A law whose draws are the trained neurons themselves, shuffled and repeated: the exact sampler of tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +12,6 @@ from rainbownet.laws import Block, FittedLaw, Law
 
 @dataclass(frozen=True, eq=False)
 class FittedCopies(FittedLaw):
-    blocks: tuple[Block, ...]
     rows: Tensor
     scale: float
 
@@ -23,13 +22,10 @@ class FittedCopies(FittedLaw):
     def neurons(self) -> Tensor:
         return self.rows
 
-    def tensors(self) -> dict[str, Tensor]:
-        return {"rows": self.rows}
-
     @classmethod
     def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> "FittedCopies":
         assert isinstance(law, Copies)
-        return cls(blocks, tensors["rows"], law.scale)
+        return cls(blocks, tensors["mean"], tensors["rows"], law.scale)
 
     def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Tensor:
         """Return every neuron equally often, in random order; `n` is a multiple of their number."""
@@ -38,12 +34,12 @@ class FittedCopies(FittedLaw):
 
 
 @dataclass(frozen=True)
-class Copies(Law):
+class Copies(Law[FittedCopies]):
     """The law of shuffled copies: a network sampled from it computes what the trained one does, in another basis."""
 
     scale: float = 1.0
     name: ClassVar[str] = "copies"
     fitted: ClassVar[type[FittedLaw]] = FittedCopies
 
-    def fit(self, rows: Tensor, blocks: Sequence[Block], *, reference: int | None = None) -> FittedCopies:
-        return FittedCopies(tuple(blocks), rows if reference is None else rows[:reference], self.scale)
+    def _fit(self, rows: Tensor, blocks: tuple[Block, ...], reference: int, name: str) -> FittedCopies:
+        return FittedCopies(blocks, rows.mean(0), rows[:reference], self.scale)

@@ -1,14 +1,19 @@
 """What every law keeps: reference neurons, files, seeds, shapes and energies."""
 
 import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from laws.populations import BLOCKS, generator, neurons
 from rainbownet.errors import LawError
 from rainbownet.laws import DRAWS, LAWS, Block, FittedLaw, Gaussian, Kronecker, Law, Mixture, Smoothed, White, from_dict
+from rainbownet.laws.checks import check_number, check_rank, check_whole
 
 LAWS_TRIED = [
     Gaussian(),
@@ -149,12 +154,20 @@ def test_draws_that_cannot_be_made_are_refused(law: Law) -> None:
     [
         ({"name": "normal"}, "no law is called 'normal'; there are gaussian, kronecker, mixture, smoothed, white"),
         ({"name": "smoothed", "base": {"name": "gaussian", "ranks": 3}}, "law 'gaussian' has no field ranks"),
-        ({"name": "smoothed", "h": 1.5}, "between 0 and 1, got 1.5"),
-        ({"name": "gaussian", "shrinkage": "ledoit"}, "'none' or 'spiked', got 'ledoit'"),
-        ({"name": "gaussian", "noise": -1.0}, "positive variance, got -1.0"),
-        ({"name": "gaussian", "bulk": True}, "needs shrinkage='spiked'"),
-        ({"name": "mixture", "k": 0}, "k is 'bic' or a number of components ≥ 1, got 0"),
-        ({"name": "kronecker", "iterations": 0}, "at least one iteration"),
+        ({"name": "smoothed", "h": 1.5}, "^h: .*between 0 and 1, got 1.5"),
+        ({"name": "smoothed", "h": float("nan")}, "^h: .*between 0 and 1, got nan"),
+        ({"name": "gaussian", "rank": 0}, "^rank: .*a whole number ≥ 1, got 0"),
+        ({"name": "gaussian", "rank": 1.5}, r"^rank: .*in \(0, 1\], got 1.5"),
+        ({"name": "gaussian", "rank": float("nan")}, "^rank: .*got nan"),
+        ({"name": "gaussian", "shrinkage": "ledoit"}, "^shrinkage: .*'none' or 'spiked', got 'ledoit'"),
+        ({"name": "gaussian", "noise": -1.0}, "^noise: .*positive variance, got -1.0"),
+        ({"name": "gaussian", "noise": float("inf")}, "^noise: .*positive variance, got inf"),
+        ({"name": "gaussian", "bulk": True}, "^bulk: .*needs shrinkage='spiked'"),
+        ({"name": "mixture", "k": 0}, "^k: expected 'bic' or a whole number ≥ 1, got 0"),
+        ({"name": "mixture", "rank": -1}, "^rank: .*got -1"),
+        ({"name": "mixture", "coordinates": 0}, "^coordinates: .*≥ 1, got 0"),
+        ({"name": "mixture", "seed": -1}, "^seed: .*≥ 0, got -1"),
+        ({"name": "kronecker", "iterations": 0}, "^iterations: .*≥ 1, got 0"),
     ],
 )
 def test_unknown_options_are_refused(data: dict[str, object], message: str) -> None:
@@ -162,5 +175,67 @@ def test_unknown_options_are_refused(data: dict[str, object], message: str) -> N
         from_dict(data)
 
 
+WRONG_TYPES = [
+    ({"name": "smoothed", "h": "x"}, "^h: .*between 0 and 1, got 'x'"),
+    ({"name": "smoothed", "h": None}, "^h: .*, got None"),
+    ({"name": "smoothed", "base": "gaussian"}, "^base: expected a law, .* got 'gaussian'"),
+    ({"name": "gaussian", "rank": 32.0}, "^rank: .*got 32.0"),
+    ({"name": "gaussian", "rank": True}, "^rank: .*got True"),
+    ({"name": "gaussian", "rank": "all"}, "^rank: .*got 'all'"),
+    ({"name": "gaussian", "mean": "no"}, "^mean: expected True or False, got 'no'"),
+    ({"name": "gaussian", "bulk": 1}, "^bulk: expected True or False, got 1"),
+    ({"name": "gaussian", "noise": 0}, "^noise: .*positive variance, got 0"),
+    ({"name": "gaussian", "noise": "loud"}, "^noise: expected 'bulk' or .*got 'loud'"),
+    ({"name": "mixture", "k": 1.5}, "^k: expected 'bic' or a whole number ≥ 1, got 1.5"),
+    ({"name": "mixture", "k": "aic"}, "^k: .*got 'aic'"),
+    ({"name": "mixture", "max_k": 2.5}, "^max_k: .*got 2.5"),
+    ({"name": "kronecker", "iterations": 2.0}, "^iterations: .*got 2.0"),
+    ({"name": "kronecker", "mean": 0}, "^mean: expected True or False"),
+]
+
+
+def test_options_of_another_type_are_refused_by_name() -> None:
+    """In a process of its own: here, where types are checked at every call, they do not get as far."""
+    data = [options for options, _ in WRONG_TYPES]
+    code = """if True:
+        import json, sys
+        from rainbownet.errors import LawError
+        from rainbownet.laws import from_dict
+        for data in json.load(sys.stdin):
+            try:
+                print("accepted", from_dict(data))
+            except LawError as error:
+                print(error)
+    """
+    run = subprocess.run([sys.executable, "-c", code], input=json.dumps(data), capture_output=True, text=True)
+    seen = run.stdout.splitlines()
+    assert len(seen) == len(data), run.stderr
+    for line, (_, message) in zip(seen, WRONG_TYPES, strict=True):
+        assert re.search(message, line), (line, message)
+
+
 def test_options_can_be_replaced_field_by_field() -> None:
     assert replace(Smoothed(), h=0.1).to_dict() == {"name": "smoothed", "h": 0.1, "base": Gaussian().to_dict()}
+
+
+def test_numbers_of_numpy_become_pythons_own() -> None:
+    found = [
+        check_rank(np.int64(3)),
+        check_rank(np.float64(0.5)),
+        check_whole("k", np.int32(2), 1),
+        check_number("h", np.float32(0.5), "a bandwidth", low=0.0, high=1.0),
+    ]
+    assert json.dumps(found) == "[3, 0.5, 2, 0.5]"
+
+
+def test_a_refusal_names_the_population() -> None:
+    with pytest.raises(LawError, match="population 'first': no direction"):
+        Gaussian(shrinkage="spiked", noise=1e9).fit(neurons(60)[:, :16], BLOCKS[:2], name="first")
+    with pytest.raises(LawError, match="population 'first': a mixture of 5"):
+        Mixture(k=5).fit(neurons(4), BLOCKS, name="first")
+
+
+@pytest.mark.parametrize("law", [Smoothed(), Mixture(k=2)], ids=repr)
+def test_a_law_that_is_not_gaussian_has_no_factor(law: Law) -> None:
+    with pytest.raises(LawError, match=f"^law: neurons are not Gaussian under {type(law).__name__}, .*Kronecker"):
+        law.fit(neurons(60), BLOCKS).mean_and_factor()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from laws.populations import BLOCKS, covariance, generator, neurons
-from rainbownet.errors import LawError
+from rainbownet.errors import LawError, RainbowWarning
 from rainbownet.laws import Block, Gaussian
 
 
@@ -80,17 +80,27 @@ def test_a_share_of_energy_is_the_least_rank_that_holds_it(share: float) -> None
     assert rank == 1 or energy[rank - 2] < share
 
 
-@pytest.mark.parametrize(
-    ("rank", "message"),
-    [
-        (19, "rank 19 was asked for, but 10 neurons of 18 numbers have between 1 and 9 directions"),
-        (0, "rank 0 was asked for"),
-        (1.5, r"in \(0, 1\], got 1.5"),
-    ],
-)
-def test_ranks_that_cannot_be_had_are_refused(rank: float, message: str) -> None:
-    with pytest.raises(LawError, match=message):
-        Gaussian(rank=rank).fit(neurons(10), BLOCKS)
+def test_a_rank_above_what_there_is_takes_all_with_a_warning() -> None:
+    with pytest.warns(
+        RainbowWarning, match=r"population 'first': 10 neurons of 18 numbers have 9 directions, .* rank=19"
+    ):
+        law = Gaussian(rank=19).fit(neurons(10), BLOCKS, name="first")
+    full = Gaussian().fit(neurons(10), BLOCKS)
+    torch.testing.assert_close(law.factor, full.factor, rtol=0, atol=0)
+
+
+def test_a_rank_where_no_spike_rises_leaves_the_bulk_with_a_warning() -> None:
+    rows = torch.randn(200, 100, dtype=torch.float64, generator=generator())
+    with pytest.warns(RainbowWarning, match="weight: the spikes of 200 neurons have 0 directions"):
+        law = Gaussian(rank=4, shrinkage="spiked", noise=2.0, bulk=True).fit(rows, [Block("weight", (100,))])
+    assert law.rank == 0
+    assert law.draw(20_000, generator=generator()).var().item() == pytest.approx(2.0, rel=0.02)
+
+
+def test_a_population_that_does_not_vary_has_a_law_at_any_rank() -> None:
+    with pytest.warns(RainbowWarning, match="have 0 directions"):
+        law = Gaussian(rank=1).fit(torch.ones(5, 18), BLOCKS)
+    assert torch.equal(law.draw(3, generator=generator()), torch.ones(3, 18, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("noise", ["bulk", 0.2])
@@ -142,7 +152,7 @@ def test_parameters_of_one_number_keep_their_variance_under_shrinkage() -> None:
 
 def test_noise_alone_makes_no_law_but_says_what_would() -> None:
     rows = torch.randn(200, 100, dtype=torch.float64, generator=generator())
-    with pytest.raises(LawError, match=r"200 neurons of weight rises above .* bulk=True"):
+    with pytest.raises(LawError, match=r"^weight: no direction of its 200 neurons rises above .* bulk=True"):
         Gaussian(shrinkage="spiked", noise=2.0).fit(rows, [Block("weight", (100,))])
     law = Gaussian(shrinkage="spiked", noise=2.0, bulk=True).fit(rows, [Block("weight", (100,))])
     assert law.draw(20_000, generator=generator()).var().item() == pytest.approx(2.0, rel=0.02)

@@ -5,7 +5,7 @@ import torch
 
 from rainbownet.errors import LawError
 from rainbownet.laws import Block, Gaussian, Kronecker, Mixture, White
-from rainbownet.limit.coordinates import mean_and_factor, white_rows
+from rainbownet.limit.coordinates import white_rows
 
 BLOCKS = [Block("a.weight", (2, 3)), Block("a.bias", ()), Block("b.weight", (4,))]
 
@@ -22,7 +22,7 @@ def rows(n=60):
 def test_mean_and_factor_are_those_of_the_draws(law):
     fitted = law.fit(rows(), BLOCKS)
     drawn = fitted.draw(200_000, generator=torch.Generator().manual_seed(1))
-    mean, factor = mean_and_factor(fitted)
+    mean, factor = fitted.mean_and_factor()
     scale = drawn.std(0)
     assert ((drawn.mean(0) - mean) / scale).abs().max() < 5 / 200_000**0.5
     difference = (torch.cov(drawn.T) - factor.T @ factor) / scale[:, None] / scale
@@ -30,8 +30,8 @@ def test_mean_and_factor_are_those_of_the_draws(law):
 
 
 def test_a_law_that_is_not_gaussian_is_refused():
-    with pytest.raises(LawError, match="FittedMixture"):
-        mean_and_factor(Mixture(2).fit(rows(), BLOCKS))
+    with pytest.raises(LawError, match="Gaussian under Mixture"):
+        Mixture(2).fit(rows(), BLOCKS).mean_and_factor()
 
 
 def test_rows_keep_what_comes_before_the_non_linearity():

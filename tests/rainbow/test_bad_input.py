@@ -220,9 +220,10 @@ def test_fewer_rows_than_channels_is_warned_of_with_numbers():
         rainbow.sample([IMAGES[:16]], holdout=0.0)
 
 
-def test_a_rank_above_the_possible():
-    with pytest.raises(LawError, match=r"rank 14 was asked for, but 16 neurons of 13 numbers have between 1 and 13"):
-        rn.fit(mlp(), [IMAGES], law=rn.Gaussian(rank=14))
+def test_a_rank_above_the_possible_takes_what_there_is_and_names_the_population():
+    with pytest.warns(RainbowWarning, match=r"population '0': 16 neurons of 13 numbers have 13 directions"):
+        rainbow = rn.fit(mlp(), [IMAGES], law=rn.Gaussian(rank=14))
+    assert rainbow.laws["0"].rank == 13
 
 
 def test_no_alignment_at_another_width():

@@ -1,24 +1,28 @@
-"""What a law of neurons is: fitted to rows, it draws rows."""
+"""What a law of neurons is: fitted to rows, it draws rows; what every law documents, checks and writes the same way."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from dataclasses import MISSING, dataclass, fields
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from rainbownet.errors import LawError
-from rainbownet.laws.block import Block
+from rainbownet.laws.block import Block, check_rows
 from rainbownet.options import Option
 
+Fitted_co = TypeVar("Fitted_co", bound="FittedLaw", covariant=True)
 
-class Law(Option):
+
+class Law(Option, Generic[Fitted_co]):
     """Base of the laws: frozen options that fit a distribution to the neurons of a population.
 
-    A law is one file with a frozen dataclass and the `FittedLaw` that it fits, and one line in the registry.
+    A law is one file with a frozen dataclass that has `_fit`, and the `FittedLaw` that it fits, and one line in the
+    registry.
 
     Attributes:
         fitted: Class of what `fit` returns.
@@ -26,23 +30,49 @@ class Law(Option):
 
     fitted: ClassVar[type[FittedLaw]]
 
-    def fit(self, rows: Inexact[Tensor, "n D"], blocks: Sequence[Block], *, reference: int | None = None) -> FittedLaw:
+    def fit(
+        self,
+        rows: Inexact[Tensor, "n D"],
+        blocks: Sequence[Block],
+        *,
+        reference: int | None = None,
+        name: str | None = None,
+    ) -> Fitted_co:
         """Fit the law.
 
         Args:
             rows: Neurons, one per row: those of the reference network, then those of other networks moved to its space.
             blocks: Which columns are which parameter, in order.
             reference: How many of the first rows belong to the reference network; all if None.
+            name: The population the neurons are of, for errors and warnings; by default its parameters are named.
 
         Returns:
             The fitted law.
 
         Raises:
             LawError: If the rows do not fit the blocks, or the law cannot be fitted to them.
+            MissingExtra: If the law needs a package that is not installed.
+
+        Warns:
+            RainbowWarning: If a rank is larger than the number of directions there are; those are taken.
         """
-        raise NotImplementedError
+        rows, blocks, count = check_rows(rows, blocks, reference)
+        names = ", ".join(block.name for block in blocks)
+        return self._fit(rows, blocks, count, f"population {name!r}" if name is not None else names)
+
+    def _fit(self, rows: Float[Tensor, "n D"], blocks: tuple[Block, ...], reference: int, name: str) -> Fitted_co:
+        """Fit the law to rows that are checked: real, finite and in float64.
+
+        Args:
+            rows: Neurons, one per row.
+            blocks: Which columns are which parameter.
+            reference: How many of the first rows belong to the reference network.
+            name: What the rows are of, for messages.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no _fit")
 
 
+@dataclass(frozen=True, eq=False)
 class FittedLaw(ABC):
     """A fitted law: a distribution of neurons that can be drawn from and written to a file.
 
@@ -63,9 +93,38 @@ class FittedLaw(ABC):
     def neurons(self) -> Float[Tensor, "n D"]:
         """Return the reference network's own neurons, exactly or up to the rank of the law."""
 
-    @abstractmethod
+    def mean_and_factor(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "r D"]]:
+        """Return the mean and a factor of the covariance, where neurons are Gaussian under the law.
+
+        Returns:
+            Mean, and factor `F` with covariance ``FᵀF``.
+
+        Raises:
+            LawError: If neurons are not Gaussian under the law.
+
+        Example:
+            >>> from rainbownet.laws import Block, White
+            >>> law = White().fit(torch.tensor([[3.0, 4.0, 5.0]]), [Block("weight", (2,)), Block("bias", ())])
+            >>> law.mean_and_factor()
+            (tensor([0., 0., 5.], dtype=torch.float64), tensor([[3.5355, 0.0000, 0.0000],
+                    [0.0000, 3.5355, 0.0000]], dtype=torch.float64))
+        """
+        raise LawError(
+            f"law: neurons are not Gaussian under {type(self).__name__.removeprefix('Fitted')}, so they have no factor "
+            "that says all; fit the rainbow with law=rainbownet.Gaussian() (or White, Kronecker)"
+        )
+
     def tensors(self) -> dict[str, Tensor]:
-        """Return what a file needs to hold; `from_tensors` turns it back into the law."""
+        """Return what a file needs to hold; `from_tensors` turns it back into the law.
+
+        Returns:
+            Tensors by name: those that are attributes of the law, or what the law derives them from.
+        """
+        return self._tensors()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
     @classmethod
     def from_tensors(cls, law: Law, blocks: Sequence[Block], tensors: Mapping[str, Tensor]) -> FittedLaw:
@@ -92,11 +151,13 @@ class FittedLaw(ABC):
             ) from error
 
     @classmethod
-    @abstractmethod
-    def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedLaw: ...
+    def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedLaw:
+        names = [f.name for f in fields(cls) if f.name != "blocks" and f.default is MISSING]
+        return cls(blocks, **{name: tensors[name].double() for name in names})
 
     @abstractmethod
-    def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Float[Tensor, "n D"]: ...
+    def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Float[Tensor, "n D"]:
+        """Draw `n` neurons with coefficients of the given kind; the kind and the generator are not checked yet."""
 
     def draw(self, n: int, *, draw: str = "gaussian", generator: torch.Generator | None = None) -> Float[Tensor, "n D"]:
         """Draw neurons.

@@ -1,10 +1,12 @@
 """Thin factors: a covariance of n rows of D numbers as F with at most n rows, never a D × D matrix."""
 
+import warnings
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rainbownet.errors import LawError
+from rainbownet.errors import RainbowWarning
 
 WIDE = 1024
 """Rows from which a wide matrix is decomposed through the products of its rows, several times as fast."""
@@ -56,14 +58,14 @@ def kept(factor: Float[Tensor, "r D"], rank: int | float | None, what: str) -> i
 
     Args:
         factor: Factor, its rows by decreasing energy.
-        rank: Number of rows, or a share of the energy in `(0, 1]`, or None for all.
-        what: What the factor was fitted to, for the message.
+        rank: Number of rows, at least 1, or a share of the energy in `(0, 1]`, or None for all.
+        what: What the factor was fitted to, for the warning.
 
     Returns:
-        Number of leading rows.
+        Number of leading rows: all that there are where more are asked for.
 
-    Raises:
-        LawError: If the number is not between 1 and what there is, or the share not in `(0, 1]`.
+    Warns:
+        RainbowWarning: If there are fewer rows than asked for.
 
     Example:
         >>> kept(torch.diag(torch.tensor([3.0, 1.0])), 0.9, "two neurons")
@@ -72,11 +74,13 @@ def kept(factor: Float[Tensor, "r D"], rank: int | float | None, what: str) -> i
     if rank is None:
         return len(factor)
     if isinstance(rank, int):
-        if not 1 <= rank <= len(factor):
-            raise LawError(f"rank {rank} was asked for, but {what} have between 1 and {len(factor)} directions")
-        return rank
-    if not 0 < rank <= 1:
-        raise LawError(f"a rank given as a share of the energy lies in (0, 1], got {rank}")
+        if rank > len(factor):
+            warnings.warn(
+                f"{what} have {len(factor)} directions, so the law has these and not rank={rank}",
+                RainbowWarning,
+                stacklevel=2,
+            )
+        return min(rank, len(factor))
     energy = factor.double().square().sum(1).cumsum(0)
     # The last sums differ by rounding alone; a share of 1 keeps them all.
     return len(factor) if rank == 1 else min(int((energy < rank * energy[-1:]).sum()) + 1, len(factor))

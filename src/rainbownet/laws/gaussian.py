@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Inexact
+from jaxtyping import Float
 from torch import Tensor
 
 from rainbownet.errors import LawError
 from rainbownet.laws.base import FittedLaw, Law
-from rainbownet.laws.block import Block, check_rows, scalar_columns
+from rainbownet.laws.block import Block, scalar_columns
+from rainbownet.laws.checks import check_number, check_rank, check_switch
 from rainbownet.laws.draws import coefficients
 from rainbownet.laws.factor import kept, thin_factor
 from rainbownet.laws.spiked import noise_deviation, spiked_factor
@@ -31,8 +32,6 @@ class FittedGaussian(FittedLaw):
         deviation: Deviation of the noise `(D,)` on the complement of the factor's rows, if it is drawn.
     """
 
-    blocks: tuple[Block, ...]
-    mean: Float[Tensor, " D"]
     factor: Float[Tensor, "r D"]
     coordinates: Float[Tensor, "n r"]
     deviation: Float[Tensor, " D"] | None = None
@@ -46,16 +45,18 @@ class FittedGaussian(FittedLaw):
         """Return the reference network's neurons, projected on the law's directions."""
         return self.mean + self.coordinates @ self.factor
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return mean, factor, coordinates and, if drawn, the deviation of the noise."""
-        noise = {} if self.deviation is None else {"deviation": self.deviation}
-        return {"mean": self.mean, "factor": self.factor, "coordinates": self.coordinates} | noise
+    def mean_and_factor(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "r D"]]:
+        """Return mean and factor, beneath it that of the noise if it is drawn."""
+        if self.deviation is None:
+            return self.mean, self.factor
+        directions = self._directions(self.deviation)
+        noise = (torch.eye(len(self.mean)).to(directions) - directions.T @ directions) * self.deviation
+        return self.mean, torch.cat([self.factor, noise])
 
     @classmethod
-    def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedGaussian:
-        mean, factor, coordinates = (tensors[name].double() for name in ("mean", "factor", "coordinates"))
-        deviation = tensors["deviation"].double() if isinstance(law, Gaussian) and law.bulk else None
-        return cls(blocks, mean, factor, coordinates, deviation)
+    def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedLaw:
+        restored = super()._restore(law, blocks, tensors)
+        return replace(restored, deviation=tensors["deviation"].double()) if getattr(law, "bulk", False) else restored
 
     def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Float[Tensor, "n D"]:
         white = coefficients(draw, n, self.rank, generator=generator).to(self.factor.device)
@@ -68,14 +69,16 @@ class FittedGaussian(FittedLaw):
         noise = coefficients("gaussian", count, len(self.mean), generator=generator).to(self.factor.device)
         if draw == "antithetic":
             noise = torch.cat([noise, -noise[: n // 2]])
-        directions = torch.nn.functional.normalize(
-            self.factor / torch.where(self.deviation > 0, self.deviation, 1.0), dim=1
-        )
+        directions = self._directions(self.deviation)
         return (noise - noise @ directions.T @ directions) * self.deviation
+
+    def _directions(self, deviation: Tensor) -> Tensor:
+        """Return the directions of the factor in units of the noise, which is drawn on their complement."""
+        return torch.nn.functional.normalize(self.factor / torch.where(deviation > 0, deviation, 1.0), dim=1)
 
 
 @dataclass(frozen=True)
-class Gaussian(Law):
+class Gaussian(Law[FittedGaussian]):
     r"""Neurons are normal, :math:`w \sim N(m, F^\top F)` (R12, R16).
 
     Args:
@@ -111,48 +114,38 @@ class Gaussian(Law):
 
     def __post_init__(self):
         if self.shrinkage not in ("none", "spiked"):
-            raise LawError(f"shrinkage is 'none' or 'spiked', got {self.shrinkage!r}")
-        if self.noise != "bulk" and (isinstance(self.noise, str) or not self.noise > 0):
-            raise LawError(f"noise is 'bulk' or a positive variance, got {self.noise!r}")
+            raise LawError(f"shrinkage: expected 'none' or 'spiked', got {self.shrinkage!r}")
+        check_switch("mean", self.mean)
+        check_switch("bulk", self.bulk)
+        object.__setattr__(self, "rank", check_rank(self.rank))
+        if self.noise != "bulk":
+            wanted = "'bulk' or a positive variance"
+            noise = check_number("noise", self.noise, wanted, low=0.0, high=math.inf, open_low=True)
+            object.__setattr__(self, "noise", noise)
         if self.bulk and self.shrinkage == "none":
-            raise LawError("bulk=True adds back what shrinkage took away; it needs shrinkage='spiked'")
+            raise LawError("bulk: True adds back what shrinkage took away; it needs shrinkage='spiked'")
 
-    def fit(
-        self, rows: Inexact[Tensor, "n D"], blocks: Sequence[Block], *, reference: int | None = None
-    ) -> FittedGaussian:
-        """Fit mean and factor by one thin singular value decomposition; no D × D matrix is formed.
-
-        Args:
-            rows: Neurons, one per row.
-            blocks: Which columns are which parameter.
-            reference: How many of the first rows belong to the reference network; all if None.
-
-        Returns:
-            The fitted law.
-
-        Raises:
-            LawError: If the rows do not fit the blocks, the rank cannot be had, or no spike rises above the noise.
-        """
-        rows, blocks, count = check_rows(rows, blocks, reference)
+    def _fit(self, rows: Float[Tensor, "n D"], blocks: tuple[Block, ...], reference: int, name: str) -> FittedGaussian:
+        """Fit mean and factor by one thin singular value decomposition; no D × D matrix is formed."""
         mean = rows.mean(0) if self.mean else torch.zeros_like(rows[0])
         centred = rows - mean
         if self.shrinkage == "none":
             left, factor = thin_factor(centred)
-            keep = kept(factor, self.rank, f"{len(rows)} neurons of {rows.shape[1]} numbers")
-            return FittedGaussian(blocks, mean, factor[:keep], left[:count, :keep])
+            keep = kept(factor, self.rank, f"{name}: {len(rows)} neurons of {rows.shape[1]} numbers")
+            return FittedGaussian(blocks, mean, factor[:keep], left[:reference, :keep])
         deviation = noise_deviation(centred, blocks, None if isinstance(self.noise, str) else self.noise)
         left, factor = spiked_factor(centred, deviation)
         if len(factor) == 0 and not self.bulk:
             raise LawError(
-                f"no direction of the {len(rows)} neurons of {', '.join(b.name for b in blocks)} rises above the "
-                "noise; use bulk=True, a smaller noise, or shrinkage='none'"
+                f"{name}: no direction of its {len(rows)} neurons rises above the noise; use bulk=True, a smaller "
+                "noise, or shrinkage='none'"
             )
-        keep = kept(factor, self.rank, f"the spikes of {len(rows)} neurons")
+        keep = kept(factor, self.rank, f"{name}: the spikes of {len(rows)} neurons")
         left, factor = left[:, :keep], factor[:keep]
         if self.bulk:
-            return FittedGaussian(blocks, mean, factor, left[:count], deviation)
+            return FittedGaussian(blocks, mean, factor, left[:reference], deviation)
         left, factor = _keep_variance(centred, left, factor, scalar_columns(blocks))
-        return FittedGaussian(blocks, mean, factor, left[:count])
+        return FittedGaussian(blocks, mean, factor, left[:reference])
 
 
 def _keep_variance(centred: Tensor, left: Tensor, factor: Tensor, columns: list[int]) -> tuple[Tensor, Tensor]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Inexact
+from jaxtyping import Float
 from torch import Tensor
 
-from rainbownet.errors import LawError
 from rainbownet.laws.base import FittedLaw, Law
-from rainbownet.laws.block import Block, block_slices, check_rows, scalar_columns
+from rainbownet.laws.block import Block, block_slices, scalar_columns
+from rainbownet.laws.checks import check_switch, check_whole
 from rainbownet.laws.draws import coefficients
 from rainbownet.laws.factor import thin_factor
 
@@ -50,13 +50,11 @@ class FittedKronecker(FittedLaw):
         blocks: Which columns are which parameter.
         mean: Mean `(D,)`.
         parts: Factors of each independent part.
-        reference_rows: The reference network's neurons.
+        rows: The reference network's neurons.
     """
 
-    blocks: tuple[Block, ...]
-    mean: Float[Tensor, " D"]
     parts: tuple[Part, ...]
-    reference_rows: Float[Tensor, "n D"]
+    rows: Float[Tensor, "n D"]
 
     @property
     def rank(self) -> int:
@@ -65,14 +63,22 @@ class FittedKronecker(FittedLaw):
 
     def neurons(self) -> Float[Tensor, "n D"]:
         """Return the reference network's neurons."""
-        return self.reference_rows
+        return self.rows
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return mean, rows and the two factors of each part."""
+    def mean_and_factor(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "r D"]]:
+        """Return the mean and the factors of the parts, each on its own columns."""
+        parts = []
+        for part in self.parts:
+            factor = torch.zeros(part.rank, len(self.mean)).to(self.mean)
+            factor[:, part.columns] = part.rows(torch.eye(part.rank).to(factor))
+            parts.append(factor)
+        return self.mean, torch.cat(parts)
+
+    def _tensors(self) -> dict[str, Tensor]:
         factors = {
             f"{name}.{i}": getattr(part, name) for i, part in enumerate(self.parts) for name in ("channel", "space")
         }
-        return {"mean": self.mean, "rows": self.reference_rows} | factors
+        return super()._tensors() | factors
 
     @classmethod
     def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedKronecker:
@@ -91,7 +97,7 @@ class FittedKronecker(FittedLaw):
 
 
 @dataclass(frozen=True)
-class Kronecker(Law):
+class Kronecker(Law[FittedKronecker]):
     r"""A kernel's covariance is a product, :math:`C_{channel} \otimes C_{space}`, of far fewer numbers.
 
     Each block of shape `(c, kh, kw)` is matrix normal and fitted by maximum likelihood (flip-flop: Dutilleul, J. Stat.
@@ -119,32 +125,17 @@ class Kronecker(Law):
     fitted: ClassVar[type[FittedLaw]] = FittedKronecker
 
     def __post_init__(self):
-        if self.iterations < 1:
-            raise LawError(f"flip-flop needs at least one iteration, got {self.iterations}")
+        check_switch("mean", self.mean)
+        object.__setattr__(self, "iterations", check_whole("iterations", self.iterations, 1))
 
-    def fit(
-        self, rows: Inexact[Tensor, "n D"], blocks: Sequence[Block], *, reference: int | None = None
-    ) -> FittedKronecker:
-        """Fit the factors of every block.
-
-        Args:
-            rows: Neurons, one per row.
-            blocks: Which columns are which parameter.
-            reference: How many of the first rows belong to the reference network; all if None.
-
-        Returns:
-            The fitted law.
-
-        Raises:
-            LawError: If the rows do not fit the blocks.
-        """
-        rows, blocks, count = check_rows(rows, blocks, reference)
+    def _fit(self, rows: Float[Tensor, "n D"], blocks: tuple[Block, ...], reference: int, name: str) -> FittedKronecker:
+        """Fit the factors of every block."""
         mean = rows.mean(0) if self.mean else torch.zeros_like(rows[0])
         parts = []
         for columns, (c, s) in _layout(blocks):
             kernels = (rows - mean)[:, columns].reshape(len(rows), c, s)
             parts.append(Part(columns, *flip_flop(kernels, self.iterations)))
-        return FittedKronecker(blocks, mean, tuple(parts), rows[:count])
+        return FittedKronecker(blocks, mean, tuple(parts), rows[:reference])
 
 
 def flip_flop(kernels: Float[Tensor, "n c s"], iterations: int) -> tuple[Float[Tensor, "r c"], Float[Tensor, "q s"]]:

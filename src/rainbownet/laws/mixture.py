@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Inexact
+from jaxtyping import Float
 from torch import Tensor
 
 from rainbownet.errors import LawError
 from rainbownet.extras import require
 from rainbownet.laws.base import FittedLaw, Law
-from rainbownet.laws.block import Block, check_rows
+from rainbownet.laws.block import Block
+from rainbownet.laws.checks import check_rank, check_whole
 from rainbownet.laws.draws import cpu_generator
 from rainbownet.laws.factor import kept, thin_factor
 from rainbownet.laws.gaussian import FittedGaussian
@@ -34,8 +35,6 @@ class FittedMixture(FittedLaw):
         rows: The reference network's neurons.
     """
 
-    blocks: tuple[Block, ...]
-    mean: Float[Tensor, " D"]
     weights: Float[Tensor, " k"]
     components: tuple[FittedGaussian, ...]
     rows: Float[Tensor, "n D"]
@@ -49,8 +48,7 @@ class FittedMixture(FittedLaw):
         """Return the reference network's neurons."""
         return self.rows
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return weights, rows, and mean and factor of each component."""
+    def _tensors(self) -> dict[str, Tensor]:
         parts = {
             f"component.{i}.{name}": getattr(component, name)
             for i, component in enumerate(self.components)
@@ -89,7 +87,7 @@ class FittedMixture(FittedLaw):
 
 
 @dataclass(frozen=True)
-class Mixture(Law):
+class Mixture(Law[FittedMixture]):
     """Neurons come from `k` normal laws.
 
     Expectation-maximisation runs on the leading `coordinates` white principal coordinates of the neurons, where there
@@ -124,38 +122,27 @@ class Mixture(Law):
     fitted: ClassVar[type[FittedLaw]] = FittedMixture
 
     def __post_init__(self):
-        if self.k != "bic" and (isinstance(self.k, str) or self.k < 1):
-            raise LawError(f"k is 'bic' or a number of components ≥ 1, got {self.k!r}")
-        if self.max_k < 1 or self.coordinates < 1:
-            raise LawError(f"max_k and coordinates are at least 1, got {self.max_k} and {self.coordinates}")
+        numbers = {
+            "k": "bic" if self.k == "bic" else check_whole("k", self.k, 1, "'bic' or "),
+            "max_k": check_whole("max_k", self.max_k, 1),
+            "rank": check_rank(self.rank),
+            "coordinates": check_whole("coordinates", self.coordinates, 1),
+            "seed": check_whole("seed", self.seed, 0),
+        }
+        for argument, value in numbers.items():
+            object.__setattr__(self, argument, value)
 
-    def fit(
-        self, rows: Inexact[Tensor, "n D"], blocks: Sequence[Block], *, reference: int | None = None
-    ) -> FittedMixture:
-        """Fit the mixture.
-
-        Args:
-            rows: Neurons, one per row.
-            blocks: Which columns are which parameter.
-            reference: How many of the first rows belong to the reference network; all if None.
-
-        Returns:
-            The fitted law.
-
-        Raises:
-            LawError: If the rows do not fit the blocks, or there are fewer neurons than components.
-            MissingExtra: If scikit-learn is not installed.
-        """
-        rows, blocks, count = check_rows(rows, blocks, reference)
+    def _fit(self, rows: Float[Tensor, "n D"], blocks: tuple[Block, ...], reference: int, name: str) -> FittedMixture:
+        """Fit the mixture."""
         if isinstance(self.k, int) and self.k > len(rows):
-            raise LawError(f"a mixture of {self.k} components needs as many neurons, got {len(rows)}")
+            raise LawError(f"{name}: a mixture of {self.k} components needs as many neurons, got {len(rows)}")
         white, _ = thin_factor(rows - rows.mean(0))
         shares = self._responsibilities(white[:, : self.coordinates]).to(rows.device)
         shares = torch.where(shares < LEAST_SHARE, 0.0, shares)
         shares = shares / shares.sum(1, keepdim=True)
         shares = shares[:, shares.sum(0) > 0]
-        parts = [self._component(rows, share / share.sum()) for share in shares.T]
-        return _assembled(blocks, shares.mean(0), parts, rows[:count])
+        parts = [self._component(rows, share / share.sum(), name) for share in shares.T]
+        return _assembled(blocks, shares.mean(0), parts, rows[:reference])
 
     def _responsibilities(self, white: Tensor) -> Tensor:
         """Return the probability of each component given each row."""
@@ -177,11 +164,11 @@ class Mixture(Law):
         best = min(fitted, key=lambda model: model.bic(points))
         return torch.from_numpy(best.predict_proba(points))
 
-    def _component(self, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    def _component(self, rows: Tensor, weights: Tensor, name: str) -> tuple[Tensor, Tensor]:
         mean = weights @ rows
         held = weights > 0
         _, factor = thin_factor(rows[held] - mean, weights[held])
-        what = f"a component of {int(held.sum())} neurons"
+        what = f"{name}: a component of {int(held.sum())} neurons"
         return mean, factor[: kept(factor, self.rank, what)] if len(factor) else factor
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Inexact
+from jaxtyping import Float
 from torch import Tensor
 
 from rainbownet.errors import LawError
 from rainbownet.laws.base import FittedLaw, Law
-from rainbownet.laws.block import Block, check_rows
+from rainbownet.laws.block import Block
+from rainbownet.laws.checks import check_number
 from rainbownet.laws.draws import cpu_generator
 from rainbownet.laws.gaussian import Gaussian
 
@@ -31,8 +32,6 @@ class FittedSmoothed(FittedLaw):
         base: The fitted law that is mixed in.
     """
 
-    blocks: tuple[Block, ...]
-    mean: Float[Tensor, " D"]
     rows: Float[Tensor, "n D"]
     reference: int
     h: float
@@ -47,8 +46,7 @@ class FittedSmoothed(FittedLaw):
         """Return the reference network's neurons."""
         return self.rows[: self.reference]
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the rows, the number of reference rows and the tensors of the base."""
+    def _tensors(self) -> dict[str, Tensor]:
         base = {f"base.{name}": value for name, value in self.base.tensors().items()}
         return {"rows": self.rows, "reference": torch.tensor(self.reference)} | base
 
@@ -74,7 +72,7 @@ class FittedSmoothed(FittedLaw):
 
 
 @dataclass(frozen=True)
-class Smoothed(Law):
+class Smoothed(Law[FittedSmoothed]):
     r"""A trained neuron shrunk to the mean, plus a neuron of another law: :math:`w' = m + \sqrt{1-h^2}(w_k - m) + h g`.
 
     `g` is a draw of the base less its mean `m`. With a full Gaussian base mean and covariance are those of the neurons
@@ -103,25 +101,12 @@ class Smoothed(Law):
     fitted: ClassVar[type[FittedLaw]] = FittedSmoothed
 
     def __post_init__(self):
-        if not 0 <= self.h <= 1:
-            raise LawError(f"the bandwidth h of a smoothed law lies between 0 and 1, got {self.h}")
+        h = check_number("h", self.h, "a bandwidth between 0 and 1", low=0.0, high=1.0)
+        object.__setattr__(self, "h", h)
+        if not isinstance(self.base, Law):
+            raise LawError(f"base: expected a law, as in rainbownet.Gaussian(), got {self.base!r}")
 
-    def fit(
-        self, rows: Inexact[Tensor, "n D"], blocks: Sequence[Block], *, reference: int | None = None
-    ) -> FittedSmoothed:
-        """Fit the base and keep the neurons.
-
-        Args:
-            rows: Neurons, one per row.
-            blocks: Which columns are which parameter.
-            reference: How many of the first rows belong to the reference network; all if None.
-
-        Returns:
-            The fitted law.
-
-        Raises:
-            LawError: If the rows do not fit the blocks, or the base cannot be fitted.
-        """
-        base = self.base.fit(rows, blocks, reference=reference)
-        rows, blocks, count = check_rows(rows, blocks, reference)
-        return FittedSmoothed(blocks, base.mean, rows, count, self.h, base)
+    def _fit(self, rows: Float[Tensor, "n D"], blocks: tuple[Block, ...], reference: int, name: str) -> FittedSmoothed:
+        """Fit the base and keep the neurons."""
+        base = self.base._fit(rows, blocks, reference, name)
+        return FittedSmoothed(blocks, base.mean, rows, reference, self.h, base)

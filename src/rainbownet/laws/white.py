@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Inexact
+from jaxtyping import Float
 from torch import Tensor
 
 from rainbownet.laws.base import FittedLaw, Law
-from rainbownet.laws.block import Block, block_slices, check_rows
+from rainbownet.laws.block import Block, block_slices
 from rainbownet.laws.draws import coefficients
 
 
@@ -26,8 +25,6 @@ class FittedWhite(FittedLaw):
         rows: The reference network's neurons.
     """
 
-    blocks: tuple[Block, ...]
-    mean: Float[Tensor, " D"]
     deviation: Float[Tensor, " D"]
     rows: Float[Tensor, "n D"]
 
@@ -40,13 +37,9 @@ class FittedWhite(FittedLaw):
         """Return the reference network's neurons."""
         return self.rows
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return mean, deviation and rows."""
-        return {"mean": self.mean, "deviation": self.deviation, "rows": self.rows}
-
-    @classmethod
-    def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedWhite:
-        return cls(blocks, *(tensors[name].double() for name in ("mean", "deviation", "rows")))
+    def mean_and_factor(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "r D"]]:
+        """Return the mean and a row per column that varies."""
+        return self.mean, torch.diag(self.deviation)[self.deviation > 0]
 
     def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Float[Tensor, "n D"]:
         varying = self.deviation > 0
@@ -57,7 +50,7 @@ class FittedWhite(FittedLaw):
 
 
 @dataclass(frozen=True)
-class White(Law):
+class White(Law[FittedWhite]):
     """Every weight of a block is drawn alike: centred, with the block's mean square.
 
     Parameters of one number per neuron, biases and the scales and shifts of norms, keep their mean and variance. It is
@@ -72,27 +65,12 @@ class White(Law):
     name: ClassVar[str] = "white"
     fitted: ClassVar[type[FittedLaw]] = FittedWhite
 
-    def fit(
-        self, rows: Inexact[Tensor, "n D"], blocks: Sequence[Block], *, reference: int | None = None
-    ) -> FittedWhite:
-        """Fit the energy of each block.
-
-        Args:
-            rows: Neurons, one per row.
-            blocks: Which columns are which parameter.
-            reference: How many of the first rows belong to the reference network; all if None.
-
-        Returns:
-            The fitted law.
-
-        Raises:
-            LawError: If the rows do not fit the blocks.
-        """
-        rows, blocks, count = check_rows(rows, blocks, reference)
+    def _fit(self, rows: Float[Tensor, "n D"], blocks: tuple[Block, ...], reference: int, name: str) -> FittedWhite:
+        """Fit the energy of each block."""
         mean = torch.zeros_like(rows[0])
         deviation = torch.zeros_like(rows[0])
         for block, columns in zip(blocks, block_slices(blocks), strict=True):
             if block.size == 1:
                 mean[columns] = rows[:, columns].mean()
             deviation[columns] = (rows[:, columns] - mean[columns]).square().mean().sqrt()
-        return FittedWhite(blocks, mean, deviation, rows[:count])
+        return FittedWhite(blocks, mean, deviation, rows[:reference])

@@ -11,58 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rainbownet.errors import LawError
 from rainbownet.graph import Population
 from rainbownet.graph.trace import fetch
 from rainbownet.laws import FittedLaw
 from rainbownet.laws.block import block_slices
-from rainbownet.laws.gaussian import FittedGaussian
-from rainbownet.laws.kronecker import FittedKronecker
-from rainbownet.laws.white import FittedWhite
-
-
-def mean_and_factor(law: FittedLaw) -> tuple[Float[Tensor, " D"], Float[Tensor, "r D"]]:
-    """Return the mean and a factor of the covariance of a law under which neurons are Gaussian.
-
-    Args:
-        law: A fitted Gaussian, white or Kronecker law.
-
-    Returns:
-        Mean, and factor `F` with covariance ``FᵀF``.
-
-    Raises:
-        LawError: If neurons are not Gaussian under the law.
-
-    Example:
-        >>> from rainbownet.laws import Block, White
-        >>> law = White().fit(torch.tensor([[3.0, 4.0, 5.0]]), [Block("weight", (2,)), Block("bias", ())])
-        >>> mean_and_factor(law)
-        (tensor([0., 0., 5.], dtype=torch.float64), tensor([[3.5355, 0.0000, 0.0000],
-                [0.0000, 3.5355, 0.0000]], dtype=torch.float64))
-    """
-    if isinstance(law, FittedGaussian):
-        return law.mean, law.factor if law.deviation is None else torch.cat([law.factor, _noise(law)])
-    if isinstance(law, FittedWhite):
-        return law.mean, torch.diag(law.deviation)[law.deviation > 0]
-    if isinstance(law, FittedKronecker):
-        parts = []
-        for part in law.parts:
-            rows = torch.zeros(part.rank, len(law.mean), dtype=law.mean.dtype, device=law.mean.device)
-            rows[:, part.columns] = part.rows(torch.eye(part.rank).to(rows))
-            parts.append(rows)
-        return law.mean, torch.cat(parts)
-    raise LawError(
-        f"law: a limit is computed for laws under which neurons are Gaussian (Gaussian, White, Kronecker), got "
-        f"{type(law).__name__}; fit the rainbow again with law=rainbownet.Gaussian()"
-    )
-
-
-def _noise(law: FittedGaussian) -> Float[Tensor, "D D"]:
-    """Return the factor of the noise that is drawn on the complement of the spikes."""
-    assert law.deviation is not None
-    scale = torch.where(law.deviation > 0, law.deviation, 1.0)
-    directions = nn.functional.normalize(law.factor / scale, dim=1)
-    return (torch.eye(len(scale)).to(directions) - directions.T @ directions) * law.deviation
 
 
 def white_rows(
@@ -78,8 +30,11 @@ def white_rows(
 
     Returns:
         The rows of the factor and, last, the mean where it is not zero; and whether there is a mean.
+
+    Raises:
+        LawError: If neurons are not Gaussian under the law.
     """
-    mean, factor = mean_and_factor(law)
+    mean, factor = law.mean_and_factor()
     used = torch.zeros_like(mean)
     groups: list[Tensor] = []
     for block, columns in zip(law.blocks, block_slices(law.blocks), strict=True):

@@ -117,7 +117,7 @@ def _with_laws(network: Network, neurons: Sequence[Neurons], preset: Preset, exa
             warnings.warn(
                 f"population {name!r}: every one of its {len(rows)} neurons is zero", RainbowWarning, stacklevel=3
             )
-        laws[name] = preset.law.fit(rows, blocks, reference=len(first))
+        laws[name] = preset.law.fit(rows, blocks, reference=len(first), name=name)
     kept = {name: _mean(name, [own.kept[name] for own in neurons], network) for name in neurons[0].kept}
     realise(network, laws, preset, kept)
     provenance = {
