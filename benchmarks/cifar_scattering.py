@@ -28,7 +28,7 @@ from torch import nn
 import rainbownet as rn
 from cifar_scattering_parts import Clock, accuracies, fast_products, last_block, percent, recipe_of, retrained_block
 from common import RESULTS, data_folder, show, skip, write_json
-from rainbownet.data import Images, load, loader
+from rainbownet.data import IMAGENET, Images, load, loader
 from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD
 from rainbownet.errors import RainbowWarning
 from rainbownet.nets import build
@@ -67,7 +67,7 @@ def read_data(options: argparse.Namespace) -> tuple[Images, Images]:
         folder = data_folder("cifar10")
         if folder is None:
             skip("no cifar10 under RAINBOWNET_DATA or ../shared/data, and no --data-file")
-        parts = [load(str(folder), split=split) for split in ("train", "test")]
+        parts = [load(str(folder), split=split, **IMAGENET) for split in ("train", "test")]
     if options.limit:
         parts = [part.some(options.limit) for part in parts]
     return parts[0].to(options.device), parts[1].to(options.device)

@@ -28,7 +28,9 @@ def pair(name: str, runs: Path) -> tuple[list[torch.nn.Module], Any, Any] | None
         if folder is None:
             print(f"skipped {name}: no CIFAR-10; set RAINBOWNET_DATA to a folder that holds cifar10")
             return None
-        train, test = (data.load(str(folder), split=split, grayscale=True) for split in ("train", "test"))
+        train, test = (
+            data.load(str(folder), split=split, grayscale=True, **data.IMAGENET) for split in ("train", "test")
+        )
         made = [nets.build(name, seed=seed) for seed in (0, 1)]
         recipe = "tutorial"
     trained = [

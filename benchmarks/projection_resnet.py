@@ -42,7 +42,7 @@ def main() -> None:
     folder = data_folder("cifar10")
     if folder is None:
         skip("no CIFAR-10: set RAINBOWNET_DATA to a folder that holds cifar10")
-    train, test = (data.load(str(folder), split=split) for split in ("train", "test"))
+    train, test = (data.load(str(folder), split=split, **data.IMAGENET) for split in ("train", "test"))
     network = nets.build("cifar_resnet", depth=8, shortcut="projection")
     for phase, (epochs, lr) in enumerate(PHASES):
         recipe = Recipe(

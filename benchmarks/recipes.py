@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from common import RESULTS, data_folder, show, skip, write_json
-from rainbownet.data import load
+from rainbownet.data import IMAGENET, load
 from rainbownet.nets import build
 from rainbownet.training import RECIPES, evaluate, train
 
@@ -26,7 +26,10 @@ def main() -> None:
     folder = data_folder("cifar10")
     if folder is None:
         skip("no cifar10 under RAINBOWNET_DATA or ../shared/data")
-    images, test = load(str(folder), limit=options.limit), load(str(folder), split="test")
+    images, test = (
+        load(str(folder), split=split, limit=limit, **IMAGENET)
+        for split, limit in (("train", options.limit), ("test", None))
+    )
     rows = []
     for seed in options.seeds:
         for name in options.recipes:

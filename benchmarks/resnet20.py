@@ -69,7 +69,7 @@ class Bench:
             )
         self.net = nets.build("resnet20")
         load_weights(self.net, file)
-        train, test = (data.load(str(folder), split=split) for split in ("train", "test"))
+        train, test = (data.load(str(folder), split=split, **data.IMAGENET) for split in ("train", "test"))
         order = torch.randperm(len(test.targets), generator=torch.Generator().manual_seed(0))
         self.images = list(data.loader(train.subset(torch.arange(a.images)), batch_size=500))
         self.test = test.subset(order[: a.test_images])

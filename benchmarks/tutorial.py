@@ -23,7 +23,7 @@ from torch import nn
 import rainbownet as rn
 from common import RESULTS, data_folder, show, skip, write_json
 from rainbownet.aligned import Alignment
-from rainbownet.data import Images, Loader, load, loader
+from rainbownet.data import IMAGENET, Images, Loader, load, loader
 from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD, LUMA
 from rainbownet.errors import RainbowWarning
 from rainbownet.nets import build
@@ -77,7 +77,8 @@ def read_data(options: argparse.Namespace) -> tuple[Images, Images]:
     folder = data_folder("cifar10")
     if folder is None:
         skip("no cifar10 under RAINBOWNET_DATA or ../shared/data, and no --data-file")
-    train_images, test_images = (load(str(folder), split=split, grayscale=True) for split in ("train", "test"))
+    options_of_load = {"grayscale": True} | IMAGENET
+    train_images, test_images = (load(str(folder), split=split, **options_of_load) for split in ("train", "test"))
     return train_images, test_images
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import rainbownet as rn
 from case_laws import Copies
 from cases import TOLERANCE, distance
-from rainbownet.data import load
+from rainbownet.data import IMAGENET, load
 from rainbownet.nets import build
 from rainbownet.resolve import load_weights
 
@@ -26,7 +26,7 @@ def trained() -> tuple[nn.Module, Tensor, Tensor]:
     if not WEIGHTS.is_file() or not (DATA / "cifar10").is_dir():
         pytest.skip(f"no pretrained weights and data beside {DATA}; set RAINBOWNET_DATA")
     net = load_weights(build("resnet20"), WEIGHTS).eval()
-    images = load(str(DATA / "cifar10"), split="test", limit=500)
+    images = load(str(DATA / "cifar10"), split="test", limit=500, **IMAGENET)
     inputs = images.inputs.float()
     inputs = inputs / 255 if inputs.max() > 2 else inputs
     return net, (inputs - MEAN) / DEVIATION, images.targets

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import rainbownet.data.hub as hub
-from rainbownet.data import load
+from rainbownet.data import IMAGENET, load, loader
 from rainbownet.errors import DataError, MissingExtra
 from rainbownet.extras import require
 
@@ -102,10 +102,53 @@ def test_grey_pictures_stay_grey(tmp_path, cache):
 
 def test_grayscale_mixes_normalised_colours(tmp_path, cache):
     pixels = write_folder(tmp_path / "pets")
-    grey = load(str(tmp_path / "pets"), grayscale=True)
+    grey = load(str(tmp_path / "pets"), grayscale=True, **IMAGENET)
+    assert grey.normalisation == {"mean": list(IMAGENET["mean"]), "std": list(IMAGENET["std"]), "grayscale": True}
     colours = (pixels / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
     expected = torch.from_numpy(colours @ np.array([0.2989, 0.587, 0.114]))
     torch.testing.assert_close(grey.normalise(grey.inputs)[:, 0].double(), expected, atol=1e-6, rtol=0)
+
+
+def test_pixels_stay_in_the_unit_interval_unless_told(tmp_path, cache):
+    write_folder(tmp_path / "pets")
+    plain = load(tmp_path / "pets")
+    assert plain.normalisation is None
+    assert torch.equal(plain.normalise(plain.inputs), plain.inputs.float() / 255)
+    told = load(tmp_path / "pets", mean=[0.1, 0.2, 0.3], std=[1, 2, 3])
+    assert told.normalisation == loader(told).normalisation == {"mean": [0.1, 0.2, 0.3], "std": [1.0, 2.0, 3.0]}
+    assert repr(told).endswith("pets': 9 of 3×6×4, 3 classes; normalisation: mean 0.1, 0.2, 0.3, std 1, 2, 3)")
+
+
+def test_a_name_is_looked_up_in_the_data_folder(tmp_path, cache, monkeypatch):
+    write_folder(tmp_path / "data" / "pets")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAINBOWNET_DATA", str(tmp_path / "data"))
+    assert len(load("pets")) == 9
+    write_folder(tmp_path / "pets", sizes=((6, 4),) * 3)
+    assert len(load("pets")) == 3
+
+
+def test_a_folder_shows_no_bars_and_is_never_found_again_as_a_name_of_the_hub(tmp_path, cache, monkeypatch, capfd):
+    write_folder(tmp_path / "a" / "png")
+    monkeypatch.chdir(tmp_path / "a")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    capfd.readouterr()
+    load("png")
+    assert capfd.readouterr().err == ""
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "b")
+    with pytest.raises(DataError, match="data set 'png'"):
+        load("png")
+
+
+def test_what_datasets_has_cached_of_a_folder_is_not_a_data_set_of_the_hub(tmp_path, cache, monkeypatch):
+    write_folder(tmp_path / "a" / "png")
+    datasets.load_dataset(str(tmp_path / "a" / "png"))
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "b")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    with pytest.raises(DataError, match=r"no such folder is here.*from another folder"):
+        load("png")
 
 
 def test_pictures_of_several_sizes_need_one(tmp_path, cache):
@@ -166,7 +209,7 @@ def test_two_columns_of_labels_must_be_told_apart(tmp_path, cache):
 
 def test_an_unknown_source_says_what_would_be_right(tmp_path, cache):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="neither 'digits' nor a folder or hub name"):
+    with pytest.raises(DataError, match=r"neither 'digits' nor an \.npz file, nor a folder or hub name"):
         load(str(tmp_path / "empty"))
 
 

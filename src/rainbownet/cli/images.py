@@ -42,7 +42,9 @@ class ImageOptions:
             "size": self.size,
             "limit": self.limit,
         }
-        return {"source": self.data} | {key: value for key, value in given.items() if value not in (None, False)}
+        return {"source": self.data} | {
+            key: value for key, value in given.items() if value is not None and value is not False
+        }
 
     def load(self, split: str) -> "Images":
         """Load one part of the data.
@@ -89,6 +91,11 @@ class Share:
         self.order: Tensor = order[torch.arange(len(order)) // block % world == rank]
         if not len(self.order):
             raise DataError(f"data set {images.name!r}: {len(order)} images are too few for {world} processes")
+
+    @property
+    def normalisation(self) -> dict[str, Any] | None:
+        """How the images are normalised, see `Images.normalisation`."""
+        return self.images.normalisation
 
     def __len__(self) -> int:
         return -(-len(self.order) // BATCH)

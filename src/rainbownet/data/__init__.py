@@ -2,7 +2,7 @@
 
 from rainbownet.data.batches import Loader, loader
 from rainbownet.data.images import Images
-from rainbownet.data.source import load
+from rainbownet.data.source import IMAGENET, load
 from rainbownet.data.stationary import stationary_gaussian_images
 
-__all__ = ["Images", "Loader", "load", "loader", "stationary_gaussian_images"]
+__all__ = ["IMAGENET", "Images", "Loader", "load", "loader", "stationary_gaussian_images"]

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from rainbownet.checks import device_of_name, seed_of, whole
 from rainbownet.data.augment import AUGMENTATIONS, crop_and_flip, draw_augmentation
 from rainbownet.data.images import Images
 from rainbownet.errors import DataError
@@ -45,6 +47,11 @@ class Loader:
     def at(self, epoch: int) -> "Loader":
         """Return the same loader in another epoch: `for x, y in batches.at(epoch)`."""
         return replace(self, epoch=epoch)
+
+    @property
+    def normalisation(self) -> dict[str, Any] | None:
+        """How the images are normalised, see `Images.normalisation`."""
+        return self.images.normalisation
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.images), self.batch_size)
@@ -106,13 +113,14 @@ def loader(
         >>> [targets.tolist() for _, targets in batches.at(1)] == [targets.tolist() for _, targets in batches]
         False
     """
+    if not isinstance(images, Images):
+        raise DataError(f"images is a {type(images).__name__}; an Images, as `rainbownet.data.load` gives, is needed")
     if len(images) == 0:
         raise DataError(f"data set {images.name!r} is empty; at least one image is needed")
-    if batch_size < 1:
-        raise DataError(f"batch_size is {batch_size}; it must be at least 1")
+    batch_size, seed = whole("batch_size", batch_size, least=1, error=DataError), seed_of(seed)
     if augment is not None and augment not in AUGMENTATIONS:
         raise DataError(f"augment is {augment!r}; it can be None or one of {', '.join(map(repr, AUGMENTATIONS))}")
-    placed = images if device is None else images.to(device)
+    placed = images if device is None else images.to(device_of_name(device))
     return Loader(placed, batch_size=batch_size, shuffle=shuffle, augment=augment, seed=seed)
 
 

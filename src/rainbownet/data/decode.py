@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def decode_images(table: Any, column: str, *, size: int | None, name: str) -> UI
     The result takes n·c·h·w bytes. It is grey if the first 64 images are, else RGB.
 
     Args:
-        table: A `datasets.Dataset` whose column holds `{"bytes", "path"}`.
+        table: A `datasets.Dataset`, or what is sliced like one, whose column holds `{"bytes", "path"}`.
         column: Name of the column.
         size: None, or the side of the centre crop taken after resizing the shorter side to 8/7 of it.
         name: Name of the data set, for messages.
@@ -72,7 +73,8 @@ def decode_images(table: Any, column: str, *, size: int | None, name: str) -> UI
 
 def _open_image(library: Any, entry: dict[str, Any], name: str) -> Any:
     try:
-        image = library.open(io.BytesIO(entry["bytes"]) if entry["bytes"] is not None else entry["path"])
+        content = entry["bytes"] if entry["bytes"] is not None else Path(entry["path"]).read_bytes()
+        image = library.open(io.BytesIO(content))
     except OSError as error:
         raise DataError(f"data set {name!r}: image {entry['path']!r} cannot be decoded ({error})") from error
     if image.mode not in GREY_MODES | COLOUR_MODES:

@@ -1,34 +1,24 @@
 """Data sets in the Hugging Face layout, from the hub or a local folder, decoded into tensors once and cached."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64
 from torch import Tensor
 
 from rainbownet.data.cache import cache_path, folder_fingerprint, read_cache, write_cache
 from rainbownet.data.decode import decode_images
+from rainbownet.data.images import Decoded
+from rainbownet.data.pictures import find_splits, load_pictures
 from rainbownet.errors import DataError
 from rainbownet.extras import require
-
-
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """The pixels and labels of one split.
-
-    Args:
-        inputs: Bytes, grey or RGB.
-        targets: Indices into `classes`.
-        classes: Names of the classes.
-    """
-
-    inputs: UInt8[Tensor, "n c h w"]
-    targets: Int64[Tensor, " n"]
-    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,10 +42,39 @@ class Source:
     size: int | None = None
 
 
-def load_hub(source: Source) -> Decoded:
-    """Return a split of a data set as tensors.
+def load_folder(folder: Path, source: Source) -> Decoded:
+    """Return a split of a local folder as tensors: pictures by class, or a data set in the Hugging Face layout.
 
-    The first call decodes every image; later ones read the cached file, a local folder without importing `datasets`.
+    The first call decodes every image; later ones read the cached file, which is known by the place, the sizes and the
+    times of the files.
+
+    Args:
+        folder: The folder.
+        source: What to load from it.
+
+    Returns:
+        Pixels and labels.
+
+    Raises:
+        DataError: If the split or columns cannot be found, or the images differ in size and `size` is None.
+        MissingExtra: Without Pillow, or `datasets` where it is needed.
+    """
+    path = _cached_at(folder.resolve().name, folder_fingerprint(folder), source)
+    found = _cached(path)
+    if found is not None:
+        return found
+    splits = find_splits(folder)
+    if splits:
+        return _kept(path, load_pictures(folder, splits, source.split, source.size), source)
+    # Outside the library's own cache, where a folder is known by its name alone and taken for a data set of the hub.
+    with TemporaryDirectory(prefix="rainbownet-") as place:
+        with _quietly():
+            decoded = _decode(_open(str(folder.resolve()), source, cache_dir=place), source)
+        return _kept(path, decoded, source)
+
+
+def load_hub(source: Source) -> Decoded:
+    """Return a split of a data set of the hub as tensors, decoded once and cached like a folder.
 
     Args:
         source: What to load.
@@ -67,33 +86,72 @@ def load_hub(source: Source) -> Decoded:
         DataError: If the data set, split or columns cannot be found, or the images differ in size and `size` is None.
         MissingExtra: Without `datasets` or Pillow.
     """
-    folder = Path(source.name).expanduser()
+    table = _open(source.name, source)
+    path = _cached_at(source.name, str(table._fingerprint), source)
+    return _cached(path) or _kept(path, _decode(table, source), source)
+
+
+def _cached_at(name: str, fingerprint: str, source: Source) -> Path:
     options = {key: getattr(source, key) for key in ("split", "config", "inputs_column", "targets_column", "size")}
-    table = None if folder.is_dir() else _open(source.name, source)
-    fingerprint = folder_fingerprint(folder) if table is None else str(table._fingerprint)
-    path = cache_path(folder.resolve().name if table is None else source.name, {"data": fingerprint, **options})
+    return cache_path(name, {"data": fingerprint, **options})
+
+
+def _cached(path: Path) -> Decoded | None:
     cached = read_cache(path)
-    if cached is not None:
-        tensors, metadata = cached
-        return Decoded(tensors["inputs"], tensors["targets"], tuple(metadata["classes"].split("\n")))
-    decoded = _decode(table if table is not None else _open(str(folder.resolve()), source), source)
+    if cached is None:
+        return None
+    tensors, metadata = cached
+    return Decoded(tensors["inputs"], tensors["targets"], tuple(metadata["classes"].split("\n")))
+
+
+def _kept(path: Path, decoded: Decoded, source: Source) -> Decoded:
     tensors = {"inputs": decoded.inputs, "targets": decoded.targets}
     write_cache(path, tensors, {"classes": "\n".join(decoded.classes), "source": source.name, "split": source.split})
     return decoded
 
 
-def _open(name: str, source: Source) -> Any:
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Show no bars of `datasets`: nothing is downloaded."""
+    progress: Any = require("datasets.utils", extra="train")
+    if progress.are_progress_bars_disabled():
+        yield
+        return
+    progress.disable_progress_bars()
+    try:
+        yield
+    finally:
+        progress.enable_progress_bars()
+
+
+def _open(name: str, source: Source, **options: Any) -> Any:
     datasets = require("datasets", extra="train")
     try:
-        splits = datasets.load_dataset(name, source.config)
+        splits = datasets.load_dataset(name, source.config, **options)
     except Exception as error:  # The library raises anything from ValueError to HTTP errors here.
+        said = " ".join(str(error).split())
         raise DataError(
-            f"data set {source.name!r}: it is neither 'digits' nor a folder or hub name that `datasets` can load "
-            f"({type(error).__name__}: {error})"
+            f"data set {source.name!r}: it is neither 'digits' nor an .npz file, nor a folder or hub name that "
+            f"`datasets` can load ({type(error).__name__}: {said})"
         ) from error
     if source.split not in splits:
         raise DataError(f"data set {source.name!r} has no split {source.split!r}; it has {', '.join(splits)}")
+    if not options:
+        _check_from_hub(splits[source.split], source)
     return splits[source.split]
+
+
+def _check_from_hub(table: Any, source: Source) -> None:
+    """Refuse what `datasets` finds in its own cache of a local folder when the hub cannot be reached.
+
+    There, a data set of the hub lies under the hash of its commit, a local one under a shorter hash of its files.
+    """
+    origin = next((Path(file["filename"]).parent for file in getattr(table, "cache_files", [])), None)
+    if origin is not None and re.fullmatch("[0-9a-f]{16}", origin.name):
+        raise DataError(
+            f"data set {source.name!r}: no such folder is here, and the hub was not reached; what `datasets` has in "
+            "its cache by that name is from another folder: give the path of the folder"
+        )
 
 
 def _decode(table: Any, source: Source) -> Decoded:

@@ -1,15 +1,33 @@
 """A labelled set of images held as two tensors, with what is needed to normalise it."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from rainbownet.checks import seed_of, whole
 from rainbownet.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """The pixels and labels of one split, as a file holds them.
+
+    Args:
+        inputs: Pixels, bytes or floats.
+        targets: Indices into `classes`.
+        classes: Names of the classes.
+    """
+
+    inputs: UInt8[Tensor, "n c h w"] | Float[Tensor, "n c h w"]
+    targets: Int64[Tensor, " n"]
+    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,14 +41,14 @@ class Images:
         name: Where the images come from.
         mean: What to subtract from each channel once bytes are scaled to [0, 1].
         std: What to divide each channel by after that.
+        mixed: Mean and deviation by which colours were normalised before they were mixed into the grey held here.
 
     Raises:
         DataError: If the numbers of images, targets, channels and classes do not agree.
 
     Example:
-        >>> images = Images(torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 0]), ("cat", "dog"), "pets", (0.0,), (1.0,))
-        >>> len(images), images.shape
-        (3, (1, 2, 2))
+        >>> Images(torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 0]), ("cat", "dog"), "pets", (0.5,), (0.25,))
+        Images('pets': 3 of 1×2×2, 2 classes; normalisation: mean 0.5, std 0.25)
     """
 
     inputs: UInt8[Tensor, "n c h w"] | Float[Tensor, "n c h w"]
@@ -39,9 +57,20 @@ class Images:
     name: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    mixed: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together."""
+        for label, tensor, axes in (("inputs", self.inputs, 4), ("targets", self.targets, 1)):
+            if not isinstance(tensor, Tensor) or tensor.dim() != axes:
+                seen = f"of shape {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else f"a {type(tensor).__name__}"
+                raise DataError(f"data set {self.name!r}: {label} are {seen}; a tensor of {axes} axes is needed")
+        if self.inputs.dtype != torch.uint8 and not self.inputs.is_floating_point():
+            raise DataError(
+                f"data set {self.name!r}: inputs have dtype {self.inputs.dtype}; uint8 or a float is needed"
+            )
+        if self.targets.dtype != torch.int64:
+            raise DataError(f"data set {self.name!r}: targets have dtype {self.targets.dtype}; int64 is needed")
         n, channels = self.inputs.shape[:2]
         if len(self.targets) != n:
             raise DataError(f"data set {self.name!r}: {n} images but {len(self.targets)} targets; one each is needed")
@@ -50,6 +79,8 @@ class Images:
                 raise DataError(
                     f"data set {self.name!r}: {label} has {len(values)} entries for images of {channels} channels"
                 )
+            if not all(math.isfinite(value) for value in values):
+                raise DataError(f"data set {self.name!r}: {label} is {values}; every entry must be finite")
         if min(self.std, default=1.0) <= 0:
             raise DataError(f"data set {self.name!r}: std is {self.std}; every entry must be positive")
         if n and not 0 <= int(self.targets.min()) <= int(self.targets.max()) < len(self.classes):
@@ -80,7 +111,11 @@ class Images:
         """Return images drawn at random without replacement, all of them if there are no more.
 
         The first images of a data set can be all of one class: many are stored class by class.
+
+        Raises:
+            DataError: If `count` is not a positive whole number.
         """
+        count, seed = whole("count", count, least=1, error=DataError), seed_of(seed)
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self.subset(order[:count])
 
@@ -92,6 +127,23 @@ class Images:
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
 
+    @property
+    def normalisation(self) -> dict[str, Any] | None:
+        """How pixels in [0, 1] become what a network reads: `{"mean": […], "std": […]}`, or None where they stay.
+
+        With `"grayscale": True` in it, colours were normalised so and then mixed into grey.
+        """
+        if self.mixed is not None:
+            return {"mean": list(self.mixed[0]), "std": list(self.mixed[1]), "grayscale": True}
+        if not any(self.mean) and all(value == 1.0 for value in self.std):
+            return None
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.shape))
+        how = normalisation_words(self.normalisation)
+        return f"Images({self.name!r}: {len(self)} of {shape}, {len(self.classes)} classes; {how})"
+
     def normalise(self, inputs: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Turn a batch of these images' pixels into what a network reads: scaled, centred, divided."""
         scale = 255.0 if inputs.dtype == torch.uint8 else 1.0
@@ -101,6 +153,24 @@ class Images:
         mean = _constant(self.mean, batch.dtype, batch.device)
         std = _constant(self.std, batch.dtype, batch.device)
         return (batch - scale * mean) / (scale * std)
+
+
+def normalisation_words(normalisation: dict[str, Any] | None) -> str:
+    """Return a normalisation in words.
+
+    Args:
+        normalisation: What `Images.normalisation` gives.
+
+    Example:
+        >>> normalisation_words({"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]})
+        'normalisation: mean 0.5, 0.5, 0.5, std 0.25, 0.25, 0.25'
+        >>> normalisation_words(None)
+        'normalisation: none'
+    """
+    if not normalisation:
+        return "normalisation: none"
+    parts = [f"{key} {', '.join(f'{value:g}' for value in normalisation[key])}" for key in ("mean", "std")]
+    return f"normalisation: {', '.join(parts)}{', mixed into grey' if normalisation.get('grayscale') else ''}"
 
 
 @lru_cache(maxsize=64)

@@ -1,33 +1,44 @@
-"""Loading a labelled set of images by name: the built-in digits, a local folder, or a data set of the hub."""
+"""Loading a labelled set of images by name: the built-in digits, local files, or a data set of the hub."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from rainbownet.checks import real, seed_of, sequence_of, shown, whole
 from rainbownet.data.digits import load_digits
-from rainbownet.data.hub import Source, load_hub
+from rainbownet.data.hub import Source, load_folder, load_hub
 from rainbownet.data.images import Images
+from rainbownet.data.npz import is_npz, load_npz
 from rainbownet.errors import DataError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+"""The normalisation of ImageNet, which the published networks read, also on CIFAR: `load("cifar10", **IMAGENET)`."""
+
+LARGEST = 2**14
+"""The largest side that `size` may ask for, in pixels."""
+
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R BT.601)."""
 
 
 def load(
-    source: str = "digits",
+    source: str | Path = "digits",
     *,
     split: str = "train",
     config: str | None = None,
     inputs_column: str | None = None,
     targets_column: str | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
+    mean: Sequence[float | int] | None = None,
+    std: Sequence[float | int] | None = None,
     grayscale: bool = False,
     size: int | None = None,
     classes: Sequence[str | int] | None = None,
@@ -37,18 +48,30 @@ def load(
 ) -> Images:
     """Load a data set.
 
-    Colour images are normalised by the mean and deviation of ImageNet unless told otherwise (as the paper does, also on
-    CIFAR-10), grey ones by their averages, the digits not at all. `grayscale` mixes the *normalised* colours, as the
-    tutorial of the paper does, and then holds the result in float32.
+    What `source` may be, the first that is there:
+
+    - `"digits"`: scikit-learn's digits, with its own split;
+    - a file `name.npz` of NumPy: `images` (n × height × width, or with 1 or 3 channels last or first; bytes, or floats
+      that stay as they are) and `labels` (n whole numbers from 0) are the split `train`; another split has arrays
+      `test_images` and `test_labels`, and so on; optional `classes` holds their names;
+    - a folder with `train.npz`, `test.npz`, … of `images` and `labels`;
+    - a folder of pictures by class, `train/cat/1.png`, `test/dog/2.jpg`, …, or `cat/1.png` for one split `train`;
+    - a folder in the layout of the Hugging Face hub (Parquet files, for instance);
+    - the name of such a folder in the one that the environment variable `RAINBOWNET_DATA` names;
+    - the name of a data set on the Hugging Face hub.
+
+    Bytes are scaled to [0, 1], and nothing else is done to them unless `mean` and `std` are given: they must be those
+    that the network was trained with (`**IMAGENET` for the published ones). `grayscale` mixes the *normalised* colours,
+    as the tutorial of the paper does, and then holds the result in float32.
 
     Args:
-        source: `"digits"`, a folder in the Hugging Face layout, or a name on its hub.
+        source: Name or path.
         split: Part of the data set, `"train"`, `"test"` or what it calls them.
         config: Configuration of a hub data set that has several.
         inputs_column: Column of images, where there are several.
         targets_column: Column of labels, where there are several or they are not of type ClassLabel.
-        mean: Mean per channel, for pixels in [0, 1].
-        std: Standard deviation per channel.
+        mean: Mean per channel, for pixels in [0, 1]; zeros by default.
+        std: Standard deviation per channel; ones by default.
         grayscale: Whether to turn colours into grey.
         size: Side of the centre crop after resizing the shorter side to 8/7 of it (224 for ImageNet): for images of
             several sizes.
@@ -61,29 +84,73 @@ def load(
         The images.
 
     Raises:
-        DataError: If something asked for is not there; the message says what is.
+        DataError: If something asked for is not there or cannot be meant; the message says what is.
         MissingExtra: If the extra `train` is not installed.
 
     Example:
-        >>> images = load("digits", split="test", classes=[3, 8], limit=20)
-        >>> len(images), images.shape, images.classes
-        (20, (1, 8, 8), ('3', '8'))
+        >>> load("digits", split="test", classes=[3, 8], limit=20)
+        Images('digits': 20 of 1×8×8, 2 classes; normalisation: none)
     """
-    if source == "digits":
-        images = load_digits(split)
-    else:
-        decoded = load_hub(Source(source, split, config, inputs_column, targets_column, size))
-        grey = decoded.inputs.shape[1] == 1
-        default_mean = (float(np.mean(IMAGENET_MEAN)),) if grey else IMAGENET_MEAN
-        default_std = (float(np.mean(IMAGENET_STD)),) if grey else IMAGENET_STD
-        images = Images(decoded.inputs, decoded.targets, decoded.classes, source, default_mean, default_std)
+    _check(source, split, size=size, limit=limit, seed=seed, random_labels=random_labels)
+    classes = None if classes is None else sequence_of("classes", classes, "names or numbers", error=DataError)
+    images = _find(Source(str(source), split, config, inputs_column, targets_column, size))
     images = replace(
         images,
-        mean=images.mean if mean is None else tuple(float(value) for value in mean),
-        std=images.std if std is None else tuple(float(value) for value in std),
+        mean=images.mean if mean is None else _per_channel("mean", mean),
+        std=images.std if std is None else _per_channel("std", std),
     )
     images = _select(images, classes=classes, limit=limit, seed=seed, random_labels=random_labels)
     return _to_grey(images) if grayscale else images
+
+
+def _check(source: Any, split: Any, *, size: Any, limit: Any, seed: Any, random_labels: Any) -> None:
+    for name, value, kinds in (("source", source, (str, Path)), ("split", split, str)):
+        if not isinstance(value, kinds) or not str(value) or "\0" in str(value):
+            raise DataError(f"{name} is {shown(value)}; a name{' or a path' if name == 'source' else ''} is needed")
+    for name, value, least, most in (
+        ("size", size, 1, LARGEST),
+        ("limit", limit, 1, None),
+        ("random_labels", random_labels, 0, 2**32 - 1),
+    ):
+        if value is not None:
+            whole(name, value, least=least, most=most, error=DataError)
+    seed_of(seed)
+
+
+def _find(source: Source) -> Images:
+    if source.name == "digits":
+        return load_digits(source.split)
+    place = local_path(source.name)
+    if place is None:
+        decoded = load_hub(source)
+    elif is_npz(place):
+        decoded = load_npz(place, source.split)
+    else:
+        decoded = load_folder(place, source)
+    channels = decoded.inputs.shape[1]
+    return Images(decoded.inputs, decoded.targets, decoded.classes, source.name, (0.0,) * channels, (1.0,) * channels)
+
+
+def local_path(name: str) -> Path | None:
+    """Return the file or folder of a data set: as named, or in the folder of `RAINBOWNET_DATA`; None if there is none.
+
+    Raises:
+        DataError: If the path cannot be looked at.
+    """
+    root = os.environ.get("RAINBOWNET_DATA")
+    places = [Path(name).expanduser(), *([Path(root).expanduser() / name] if root else [])]
+    try:
+        found = next((path for path in places if path.exists()), None)
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"source is {shown(name)}, which cannot be looked at ({error})") from error
+    if found is not None and not found.is_dir() and found.suffix != ".npz":
+        raise DataError(f"source is {name!r}, a file; of files, .npz is read")
+    return found
+
+
+def _per_channel(name: str, values: Any) -> tuple[float, ...]:
+    listed = sequence_of(name, values, "numbers, one for each channel", error=DataError)
+    return tuple(real(name, value, error=DataError) for value in listed)
 
 
 def _select(
@@ -102,7 +169,7 @@ def _select(
     if random_labels is not None:
         targets = _random_labels(len(images), len(names), random_labels)
     if limit is not None:
-        if not 0 < limit <= len(kept):
+        if limit > len(kept):
             raise DataError(
                 f"limit is {limit}; data set {images.name!r} has {len(kept)} such images, and 1 is the least"
             )
@@ -135,7 +202,7 @@ def _to_grey(images: Images) -> Images:
     if images.inputs.shape[1] != 3:
         raise DataError(f"grayscale: data set {images.name!r} has {images.inputs.shape[1]} channels; it needs 1 or 3")
     grey = torch.cat([_mix(images, chunk) for chunk in images.inputs.split(4096)])
-    return replace(images, inputs=grey, mean=(0.0,), std=(1.0,))
+    return replace(images, inputs=grey, mean=(0.0,), std=(1.0,), mixed=(images.mean, images.std))
 
 
 def _mix(images: Images, inputs: Tensor) -> Float[Tensor, "b 1 h w"]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from rainbownet.data import Images, load, loader
+from rainbownet.data import IMAGENET, Images, load, loader
 from rainbownet.data.batches import Loader
 from rainbownet.ensemble import grid, train_ensemble
 from rainbownet.errors import DataError
@@ -51,7 +51,9 @@ class Context:
         folder = None if self.data is None else self.data / name
         source = str(folder) if folder is not None and folder.is_dir() else HUB.get(name, name)
         limit = self.scale.images if split == "train" else self.scale.test
-        given = {"source": source, "split": split, "limit": limit} | options
+        # The published networks read CIFAR by the mean and deviation of ImageNet.
+        scaled = {key: list(values) for key, values in IMAGENET.items()} if name in HUB else {}
+        given = {"source": source, "split": split, "limit": limit} | scaled | options
         return {key: value for key, value in given.items() if value is not None}
 
     def has(self, name: str) -> bool:

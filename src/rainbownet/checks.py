@@ -1,0 +1,162 @@
+"""Checks of arguments: a refusal is one line that names the argument, what was seen and what would be right."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rainbownet.errors import RainbowError
+
+if TYPE_CHECKING:
+    import torch
+
+SEED_LIMIT = 2**63
+"""Seeds lie below it: what PyTorch's generators take as a signed number."""
+
+
+def whole(
+    name: str, value: Any, *, least: int = 0, most: int | None = None, error: type[RainbowError] = RainbowError
+) -> int:
+    """Return a whole number within bounds.
+
+    Args:
+        name: The argument, as the message calls it.
+        value: What was given; a number of NumPy is one too, a boolean is not.
+        least: The smallest that is right.
+        most: The largest that is right.
+        error: What to raise.
+
+    Returns:
+        The number.
+
+    Raises:
+        RainbowError: The given `error`, if it is not a whole number or lies outside.
+
+    Example:
+        >>> whole("batch_size", 16, least=1)
+        16
+    """
+    bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise error(f"{name} is {shown(value)}; a whole number, {bounds}, is needed")
+    if value < least or (most is not None and value > most):
+        raise error(f"{name} is {shown(value)}; it must be {bounds}")
+    return int(value)
+
+
+def real(
+    name: str,
+    value: Any,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+    error: type[RainbowError] = RainbowError,
+) -> float:
+    """Return a finite number within bounds.
+
+    Args:
+        name: The argument, as the message calls it.
+        value: What was given; a number of NumPy is one too, a boolean is not.
+        least: The smallest that is right.
+        above: What it must exceed.
+        most: The largest that is right.
+        below: What it must stay under.
+        error: What to raise.
+
+    Returns:
+        The number.
+
+    Raises:
+        RainbowError: The given `error`, if it is not a finite number or lies outside.
+
+    Example:
+        >>> real("lr", 0.1, above=0.0)
+        0.1
+    """
+    said = {"at least": least, "above": above, "at most": most, "below": below}
+    bounds = " and ".join(f"{word} {bound:g}" for word, bound in said.items() if bound is not None)
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise error(f"{name} is {shown(value)}; a number{bounds and ' '}{bounds} is needed")
+    number = float(value) if abs(value) < 1e300 else math.copysign(math.inf, value)
+    inside = (
+        math.isfinite(number)
+        and (least is None or number >= least)
+        and (above is None or number > above)
+        and (most is None or number <= most)
+        and (below is None or number < below)
+    )
+    if not inside:
+        raise error(f"{name} is {shown(value)}; it must be {bounds or 'finite'}")
+    return number
+
+
+def seed_of(value: Any, name: str = "seed") -> int:
+    """Return a seed, a whole number from 0 to 2⁶³ − 1.
+
+    Raises:
+        RainbowError: If it is not one.
+    """
+    return whole(name, value, least=0, most=SEED_LIMIT - 1)
+
+
+def device_of_name(device: Any, name: str = "device") -> torch.device:
+    """Return a device that is there.
+
+    Args:
+        device: `"cpu"`, `"cuda"`, `"cuda:1"`, … or a `torch.device`.
+        name: The argument, as the message calls it.
+
+    Returns:
+        The device.
+
+    Raises:
+        RainbowError: If it is no device, or one that this machine or this build of PyTorch lacks.
+
+    Example:
+        >>> device_of_name("cpu")
+        device(type='cpu')
+    """
+    import torch
+
+    if not isinstance(device, (str, torch.device)):
+        raise RainbowError(f"{name} is {shown(device)}; 'cpu', 'cuda', 'cuda:0' or a torch.device is needed")
+    try:
+        place = torch.device(device)
+    except RuntimeError as error:
+        raise RainbowError(f"{name} is {device!r}, which PyTorch does not know; such as 'cpu' or 'cuda'") from error
+    if place.type == "meta":
+        raise RainbowError(f"{name} is 'meta', where tensors hold no numbers; 'cpu' or 'cuda' is needed")
+    if place.type == "cpu":
+        return place
+    try:
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        raise RainbowError(f"{name} is {str(device)!r}, which is not there; use 'cpu', or leave it out") from error
+    return place
+
+
+def sequence_of(name: str, value: Any, what: str, *, error: type[RainbowError] = RainbowError) -> Sequence[Any]:
+    """Return a list or tuple (or range); a string is not a list of letters.
+
+    Args:
+        name: The argument, as the message calls it.
+        value: What was given.
+        what: What it should hold, in the plural.
+        error: What to raise.
+
+    Raises:
+        RainbowError: The given `error`, if it is something else.
+    """
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise error(f"{name} is {shown(value)}; a list of {what} is needed")
+    return value
+
+
+def shown(value: Any) -> str:
+    """Return a value as one short line for a message."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}… ({type(value).__name__})"
