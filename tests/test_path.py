@@ -6,7 +6,7 @@ from rainbownet import data, nets, training
 from rainbownet.aligned.permute import permuted
 from rainbownet.errors import ArchitectureError, DataError
 from rainbownet.graph import Network
-from rainbownet.paths import KINDS, barriers, path
+from rainbownet.paths import KINDS, barriers, neurons_between, path
 
 pytest.importorskip("sklearn", reason="the digits come with the extra [train]")
 
@@ -87,3 +87,42 @@ def test_unknown_kinds_are_named():
 def test_a_straight_line_has_no_barrier():
     line = pd.DataFrame({"kind": "x", "t": [0.0, 0.5, 1.0], "loss": [0.0, 1.0, 2.0], "accuracy": [1.0, 0.9, 0.8]})
     assert barriers(line)[["loss", "error"]].to_numpy().max() < 1e-12
+
+
+@pytest.mark.parametrize("t", [0.0, 0.2, 0.5, 0.9, 1.0])
+def test_the_moments_between_are_those_the_docstring_states(t):
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(12, 4, dtype=torch.float64, generator=generator) + k for k in (1, 2))
+    found = neurons_between(a, b, t, straight=False)
+    mean = (a.mean(0) + b.mean(0)) / 2 + ((1 - t) ** 0.5 - t**0.5) / 2 * (a.mean(0) - b.mean(0))
+    torch.testing.assert_close(found.mean(0), mean, rtol=0, atol=1e-12)
+    both = torch.cov(torch.cat([a, b], 1).T)
+    cross = both[:4, 4:] + both[4:, :4]
+    expected = (1 - t) * both[:4, :4] + t * both[4:, 4:] + (t * (1 - t)) ** 0.5 * cross
+    torch.testing.assert_close(torch.cov(found.T), expected, rtol=0, atol=1e-12)
+
+
+def test_independent_draws_of_a_law_have_its_moments_between():
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.randn(3, 3, dtype=torch.float64, generator=generator)
+    a, b = (torch.randn(40_000, 3, dtype=torch.float64, generator=generator) @ mixing + 1 for _ in range(2))
+    found = neurons_between(a, b, 0.3, straight=False)
+    covariance = mixing.T @ mixing
+    assert (found.mean(0) - 1).abs().max() < 5 * covariance.diagonal().max().sqrt() / 200
+    assert (torch.cov(found.T) - covariance).abs().max() < 0.04 * covariance.diagonal().max()
+
+
+def test_the_straight_way_is_the_mean_of_the_ends_at_the_middle():
+    a, b = torch.tensor([[1.0, 5.0], [0.0, 2.0]]), torch.tensor([[3.0, -1.0], [2.0, 2.0]])
+    assert torch.equal(neurons_between(a, b, 0.5, straight=True), (a + b) / 2)
+
+
+def test_a_network_with_dead_neurons_is_matched_to_itself_neuron_by_neuron():
+    generator = torch.Generator().manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(6, 9), torch.nn.ReLU(), torch.nn.Linear(9, 3))
+    with torch.no_grad():
+        net[0].bias[[0, 3, 4, 8]] = -100.0
+    x = torch.randn(64, 6, generator=generator)
+    moved = permuted(Network(net, x), Network(net, x), [x])
+    for name, value in moved.parameters.items():
+        assert torch.equal(value, net.get_parameter(name)), name

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rainbownet.aligned.permute import permuted
@@ -39,9 +40,8 @@ def path(
     - `"permutation"`: after permuting the neurons of `b` to match those of `a` (Git Re-Basin, ICLR 2023).
     - `"rotation"`: neurons of `b` are expressed in the channels of `a` (R16), interpolated straight, and the network is
       assembled layer by layer with the alignment of the preset.
-    - `"sampled"`: the same, but neurons go from those of `a` to those of `b` along
-      ``m + √(1−t) (w_a − m) + √t (w_b − m)``, which has the mean and covariance of the common law at every t: each
-      point is a network sampled from it (R, after Theorem 2).
+    - `"sampled"`: the same, but neurons go from those of `a` to those of `b` along the arc of `neurons_between`: if
+      both were independent draws of one law, so would be every point (R, after Theorem 2).
 
     Batch statistics are measured again at every point of the first two paths, as the last two do by construction.
 
@@ -112,6 +112,37 @@ def barriers(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def neurons_between(
+    a: Float[Tensor, "n D"], b: Float[Tensor, "n D"], t: float, *, straight: bool
+) -> Float[Tensor, "n D"]:
+    r"""Return the neurons at a point of the way from those of one network to those of another in the same channels.
+
+    The arc is :math:`w_t = m + \sqrt{1-t}\,(w_a - m) + \sqrt t\,(w_b - m)` with `m` the mean of all neurons. Draws
+    :math:`w_a, w_b` of one law of mean `m` and covariance `C`, independent of each other, give :math:`w_t` that mean
+    and covariance at every `t`. The neurons of two networks have its moments only as far as they are such draws: their
+    mean is :math:`m + \tfrac12(\sqrt{1-t} - \sqrt t)(m_a - m_b)`, their covariance
+    :math:`(1-t)\,C_a + t\,C_b + \sqrt{t(1-t)}\,(C_{ab} + C_{ba})`, where the cross-covariance of neurons paired by
+    their number is of the order :math:`n^{-1/2}` if they are independent; between networks trained from one
+    initialisation it is not small.
+
+    Args:
+        a: Neurons at `t = 0`.
+        b: Neurons at `t = 1`.
+        t: Point of the way, between 0 and 1.
+        straight: Whether the way is the straight line, :math:`(1-t)\,w_a + t\,w_b`.
+
+    Returns:
+        Neurons.
+
+    Example:
+        >>> neurons_between(torch.tensor([[1.0, 1.0]]), torch.tensor([[3.0, -1.0]]), 1.0, straight=False)
+        tensor([[ 3., -1.]])
+    """
+    mean = (a.mean(0) + b.mean(0)) / 2
+    p, q = (1 - t, t) if straight else ((1 - t) ** 0.5, t**0.5)
+    return mean + p * (a - mean) + q * (b - mean)
+
+
 def _straight(
     first: Network, second: Network, loader: Iterable[Any], max_images: int | None
 ) -> Callable[[float], nn.Module]:
@@ -154,9 +185,7 @@ def _through_rows(
         rows = {}
         for name in blocks:
             a, b = (table.rows[name][0] for table in tables)
-            mean = (a.mean(0) + b.mean(0)) / 2
-            p, q = (1 - t, t) if straight else ((1 - t) ** 0.5, t**0.5)
-            rows[name] = mean + p * (a - mean) + q * (b - mean)
+            rows[name] = neurons_between(a, b, t, straight=straight)
         new = first.like(first.example)
         drafts = draft(rows, blocks, first, new, preset)
         for name, value in tables[0].kept.items():

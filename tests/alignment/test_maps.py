@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from rainbownet.aligned import (
@@ -18,8 +20,11 @@ from rainbownet.aligned import (
     Procrustes,
     alignment_quality,
     from_dict,
+    polar_factor,
     procrustes_similarity,
 )
+from rainbownet.aligned.assignment import assign
+from rainbownet.aligned.polar import completed_factor
 from rainbownet.errors import AlignmentError
 from rainbownet.moments import CrossMoment
 
@@ -197,3 +202,74 @@ def test_widths_must_agree_without_alignment() -> None:
 def test_a_map_of_another_shape_is_refused() -> None:
     with pytest.raises(AlignmentError, match=r"shape \(2, 2\) does not fit"):
         alignment_quality(torch.eye(2), moment_of(normal(5, 2, seed=0), normal(5, 3, seed=1)))
+
+
+def incomplete(n: int, d: int, dead: int, dtype: torch.dtype, seed: int) -> torch.Tensor:
+    """Rows of which the last channels are dead and two are equal."""
+    z = normal(n, d, seed=seed, dtype=dtype)
+    z[:, 0] = z[:, d // 2]
+    z[:, d - dead :] = 0
+    return z
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    n=st.integers(1, 40),
+    d=st.integers(2, 20),
+    dead=st.integers(0, 6),
+    ridge=st.sampled_from([0.0, 1e-6, 1e-2, 10.0]),
+    dtype=st.sampled_from([torch.float64, torch.complex128]),
+    seed=st.integers(0, 1000),
+)
+def test_shrunk_to_the_rotation_identical_activations_give_the_identity(
+    n: int, d: int, dead: int, ridge: float, dtype: torch.dtype, seed: int
+) -> None:
+    z = incomplete(n, d, min(dead, d - 2), dtype, seed)
+    found = LeastSquares(ridge, toward="rotation")(moment_of(z, z))
+    torch.testing.assert_close(found, torch.eye(d, dtype=dtype), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+@pytest.mark.parametrize(("d", "e"), [(9, 9), (9, 12), (12, 9)])
+def test_a_completed_factor_is_an_isometry_that_agrees_with_the_polar_factor(
+    d: int, e: int, dtype: torch.dtype
+) -> None:
+    matrix = normal(d, 5, seed=0, dtype=dtype) @ normal(5, e, seed=1, dtype=dtype)
+    found, polar = completed_factor(matrix), polar_factor(matrix)
+    expected = torch.ones(min(d, e), dtype=torch.float64)
+    torch.testing.assert_close(torch.linalg.svdvals(found), expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(found @ polar.mH @ polar, polar, rtol=0, atol=1e-10)
+    torch.testing.assert_close(polar @ polar.mH @ found, polar, rtol=0, atol=1e-10)
+
+
+def test_without_ridge_the_rotation_is_the_limit_of_small_ones() -> None:
+    left, right = normal(4, 6, seed=0), normal(4, 6, seed=1)
+    moment = moment_of(left, right)
+    limit, small = (LeastSquares(ridge, toward="rotation")(moment) for ridge in (0.0, 1e-7))
+    torch.testing.assert_close(limit, small, rtol=0, atol=1e-5)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(n=st.integers(1, 40), d=st.integers(2, 20), dead=st.integers(0, 8), seed=st.integers(0, 1000))
+def test_equal_networks_match_neuron_by_neuron_dead_channels_too(n: int, d: int, dead: int, seed: int) -> None:
+    z = incomplete(n, d, min(dead, d - 2), torch.float64, seed)
+    assert torch.equal(Permutation()(moment_of(z, z)), torch.eye(d, dtype=torch.float64))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(d=st.integers(1, 12), values=st.integers(1, 4), seed=st.integers(0, 1000))
+def test_ties_on_the_diagonal_leave_the_total_gain_at_its_largest(d: int, values: int, seed: int) -> None:
+    gain = torch.randint(values, (d, d), generator=torch.Generator().manual_seed(seed)).double()
+    columns = assign(gain)
+    best = linear_sum_assignment(gain.numpy(), maximize=True)
+    assert sorted(columns.tolist()) == list(range(d))
+    assert gain[range(d), columns].sum() == gain[best].sum()
+    off = [i for i in range(d) if columns[i] != i]
+    for i in off:
+        (j,) = (j for j in range(d) if columns[j] == i)
+        assert gain[i, i] + gain[j, columns[i]] < gain[i, columns[i]] + gain[j, i]
+
+
+def test_a_pair_that_is_not_allowed_is_not_taken_for_the_diagonal() -> None:
+    gain = torch.tensor([[-torch.inf, 0.0], [0.0, 0.0]], dtype=torch.float64)
+    assert assign(gain).tolist() == [1, 0]

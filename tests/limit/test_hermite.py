@@ -121,3 +121,12 @@ def test_functions_that_are_not_pointwise_are_refused(module):
 def test_functions_that_are_not_finite_are_refused():
     with pytest.raises(RainbowError, match="not finite somewhere"):
         HermiteDual(lambda x: torch.log(x + 3))(*pairs())
+
+
+def test_single_numbers_have_the_dual_of_a_row_of_one():
+    numbers = [torch.tensor(v, dtype=torch.float64) for v in (1.5, 0.4, 0.7, 0.2, -0.3)]
+    dual = HermiteDual(torch.tanh)
+    single, row = dual(*numbers), dual(*(number[None] for number in numbers))
+    assert single.shape == ()
+    assert torch.equal(single, row[0])
+    assert torch.equal(dual.error_bound(*numbers), dual.error_bound(*(number[None] for number in numbers))[0])

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Inexact
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from rainbownet.aligned.polar import polar_factor
+from rainbownet.aligned.assignment import assign
+from rainbownet.aligned.polar import completed_factor, polar_factor
 from rainbownet.errors import AlignmentError
 from rainbownet.moments import CrossMoment
 from rainbownet.options import Option
@@ -81,11 +81,12 @@ class LeastSquares(Alignment):
     Args:
         ridge: The ridge λ, relative to the mean energy of a sampled channel. At 0 the pseudo-inverse is taken, without
             eigenvalues below 1e-10 of the largest.
-        toward: What the ridge shrinks to: "zero", or "rotation", the scaled Procrustes map, so that identical
-            activations give exactly the identity.
+        toward: What the ridge shrinks to: "zero", or "rotation", the scaled Procrustes map, completed on directions
+            without activations (`completed_factor`), so that identical activations give the identity: with fewer rows
+            than channels and on dead channels too, and at ridge 0, where it is the limit of small ridges.
 
     Raises:
-        AlignmentError: If `ridge` is negative or `toward` is neither word.
+        AlignmentError: If `ridge` is negative or not finite, or `toward` is neither word.
 
     Example:
         >>> z = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
@@ -101,10 +102,10 @@ class LeastSquares(Alignment):
     needs_right_self: ClassVar[bool] = True
 
     def __post_init__(self):
-        if not self.ridge >= 0:
-            raise AlignmentError(f"the ridge of least squares is a number ≥ 0, got {self.ridge}")
+        if isinstance(self.ridge, bool | str) or not 0 <= self.ridge < math.inf:
+            raise AlignmentError(f"ridge: expected a finite number ≥ 0, got {self.ridge!r}")
         if self.toward not in ("zero", "rotation"):
-            raise AlignmentError(f"least squares shrinks toward 'zero' or 'rotation', got {self.toward!r}")
+            raise AlignmentError(f"toward: expected 'zero' or 'rotation', got {self.toward!r}")
 
     def __call__(self, moment: CrossMoment) -> Inexact[Tensor, "d e"]:
         """Return the map of least squares.
@@ -120,8 +121,10 @@ class LeastSquares(Alignment):
         """
         cross, right = moment.cross, moment.right
         shift = self.ridge * moment.right_energy / moment.right_dim
-        if self.toward == "rotation" and shift > 0:
-            cross = cross + shift * Procrustes()(moment)
+        goal = None
+        if self.toward == "rotation":
+            goal = completed_factor(cross) * math.sqrt(moment.left_energy / moment.right_energy)
+            cross = cross + shift * goal
         if shift > 0:
             regular = right.clone()
             regular.diagonal().add_(shift)
@@ -131,8 +134,11 @@ class LeastSquares(Alignment):
         values, vectors = torch.linalg.eigh(right)
         # Rounding can leave a semi-definite moment slightly negative.
         shifted = values.clamp(min=0.0) + shift
-        inverse = torch.where(shifted > PINV_CUT * values[-1], 1 / shifted, 0.0) if shift == 0 else 1 / shifted
-        return (cross @ vectors * inverse) @ vectors.mH
+        if shift > 0:
+            return (cross @ vectors / shifted) @ vectors.mH
+        seen = shifted > PINV_CUT * values[-1]
+        map = (cross @ vectors[:, seen] / shifted[seen]) @ vectors[:, seen].mH
+        return map if goal is None else map + (goal @ vectors[:, ~seen]) @ vectors[:, ~seen].mH
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,8 @@ class Permutation(Alignment):
     Channels are matched by linear assignment on the real part of the uncentred cross moment (Ainsworth, Hayase &
     Srinivasa, ICLR 2023, section 3.1). When the sampled network is wider every sampled channel is matched, each
     reference channel to `floor(e / d)` or `ceil(e / d)` of them, whose average it becomes; when it is narrower each
-    sampled channel stands for `floor(d / e)` or `ceil(d / e)` reference channels.
+    sampled channel stands for `floor(d / e)` or `ceil(d / e)` reference channels. Ties, as between dead channels, go to
+    the diagonal.
 
     Example:
         >>> z = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
@@ -207,9 +214,8 @@ def _match(gain: Tensor) -> Tensor:
     # Copies left over are matched to columns that do not exist, which only the last copy of a row may be.
     spare = torch.zeros(copies * d, copies * d - e, dtype=gain.dtype, device=gain.device)
     spare[: (copies - 1) * d] = -math.inf
-    rows, columns = linear_sum_assignment(torch.cat([slots, spare], 1).cpu().numpy(), maximize=True)
     matched = torch.zeros_like(gain)
-    for row, column in zip(rows, columns, strict=True):
+    for row, column in enumerate(assign(torch.cat([slots, spare], 1))):
         if column < e:
             matched[row % d, column] = 1.0
     return matched

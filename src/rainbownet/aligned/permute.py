@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor, fx
 
+from rainbownet.aligned.assignment import assign
 from rainbownet.aligned.basis import channel_rows
 from rainbownet.errors import ArchitectureError
 from rainbownet.graph import Network, Reader
@@ -124,4 +124,4 @@ class _Matcher:
                 block = torch.zeros(n, n, dtype=torch.float64)
                 block[number[:, None], number[None]] = cross[at[:, None], at[None]]
                 gains[name] = gains.get(name, torch.zeros(n, n, dtype=torch.float64)) + block
-        return {name: linear_sum_assignment(gain.numpy(), maximize=True)[1] for name, gain in gains.items()}
+        return {name: assign(gain) for name, gain in gains.items()}

@@ -11,6 +11,7 @@ from rainbownet.errors import AlignmentError
 QR_ABOVE = 100.0  # weights of the Halley map beyond which the Cholesky form would lose digits
 NEAR_ONE = 1 - 1e-4  # where Newton–Schulz steps take over: more Halley steps would only lift rounding errors
 MAX_PURIFICATIONS = 100
+COMPLEMENT = 1e-6  # of what is completed: smaller singular values are no direction but rounding
 
 
 def polar_factor(moment: Inexact[Tensor, "d e"], *, tol: float | None = None) -> Inexact[Tensor, "d e"]:
@@ -53,6 +54,40 @@ def polar_factor(moment: Inexact[Tensor, "d e"], *, tol: float | None = None) ->
     factor = torch.zeros_like(matrix)
     factor[rows[:, None], columns] = _live_factor(live, tol)
     return factor
+
+
+def completed_factor(moment: Inexact[Tensor, "d e"]) -> Inexact[Tensor, "d e"]:
+    r"""Return the polar factor with the directions that the matrix does not determine added, closest to the identity.
+
+    To the factor :math:`U V^H` the polar factor of :math:`(\mathrm{Id} - UU^H)\,J\,(\mathrm{Id} - VV^H)` is added, `J`
+    the identity of that shape. For a positive semi-definite matrix the result is the identity to rounding.
+
+    Args:
+        moment: Cross moment, reference channels × sampled channels.
+
+    Returns:
+        Matrix in double precision whose singular values are 1, or 0 where the identity has nothing between the
+        complements.
+
+    Raises:
+        AlignmentError: If `moment` is not finite, or zero: then it has no direction.
+
+    Example:
+        >>> completed_factor(torch.diag(torch.tensor([2.0, 0.0]))).round(decimals=10)
+        tensor([[1., 0.],
+                [0., 1.]], dtype=torch.float64)
+    """
+    factor = polar_factor(moment)
+    d, e = factor.shape
+    if round(factor.abs().square().sum().item()) == min(d, e):
+        return factor
+    rest = torch.eye(d, e, dtype=factor.dtype, device=factor.device)
+    rest = rest - factor @ (factor.mH @ rest)
+    rest = rest - (rest @ factor.mH) @ factor
+    # Rounding alone is left where the identity has nothing between the complements.
+    if rest.abs().max() < COMPLEMENT:
+        return factor
+    return factor + polar_factor(rest, tol=COMPLEMENT)
 
 
 def _live_factor(matrix: Tensor, tol: float) -> Tensor:

@@ -81,7 +81,7 @@ class HermiteDual:
         """
         rho, _ = correlation(p, c, q)
         first, second = self._remember(p, mean_p), self.coefficients(q, mean_q)
-        largest = first.flatten(1).abs().amax(1) * second.flatten(1).abs().amax(1)
+        largest = first.reshape(len(first), -1).abs().amax(1) * second.reshape(len(second), -1).abs().amax(1)
         last = int(torch.nonzero(largest > 1e-18 * largest.max()).max()) if bool((largest > 0).any()) else 0
         total = first[last] * second[last] + torch.zeros_like(rho)
         for k in range(last - 1, -1, -1):
