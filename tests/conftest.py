@@ -1,4 +1,7 @@
-"""Settings all tests share: one thread, and warnings of libraries that are not ours."""
+"""Settings all tests share: threads, networks, and that no test is skipped unless it is marked as an extra."""
+
+import os
+from collections.abc import Generator
 
 import pytest
 import torch
@@ -11,11 +14,23 @@ settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _one_thread():
+def _threads():
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips without the mark `extra`: what the documentation cites has then run."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("extra") is None:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped without the mark `extra`: {call.excinfo and call.excinfo.value}"
+    return report
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())

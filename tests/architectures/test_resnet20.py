@@ -14,6 +14,8 @@ from rainbownet.data import IMAGENET, load
 from rainbownet.nets import build
 from rainbownet.resolve import load_weights
 
+pytestmark = pytest.mark.extra
+
 DATA = Path(os.environ.get("RAINBOWNET_DATA", Path(__file__).parents[3] / "shared" / "data"))
 WEIGHTS = DATA.parent / "weights" / "resnet20-cifar10.th"
 MEAN, DEVIATION = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))

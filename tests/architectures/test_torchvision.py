@@ -14,7 +14,10 @@ import rainbownet as rn
 from case_laws import Copies
 from cases import distance, settled
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*rows to align:rainbownet.errors.RainbowWarning")
+pytestmark = [
+    pytest.mark.extra,
+    pytest.mark.filterwarnings("ignore:.*rows to align:rainbownet.errors.RainbowWarning"),
+]
 
 IMAGES = 16
 _SHIM = []

@@ -161,6 +161,7 @@ def test_networks_that_differ_are_not_compared(tmp_path):
     assert "layer '0' is a Flatten" in refused(*arguments, *files)
 
 
+@pytest.mark.extra
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
 def test_a_file_that_cannot_be_written_leaves_the_old_one(rainbow, fit, good, monkeypatch):
     before = rainbow.read_bytes()

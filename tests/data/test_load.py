@@ -281,6 +281,7 @@ def test_importing_the_room_imports_none_of_the_extras():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.extra
 def test_cifar10_has_its_pixels_and_labels(tmp_path):
     folder = Path(os.environ.get("RAINBOWNET_DATA", "../shared/data")) / "cifar10"
     if not folder.is_dir():

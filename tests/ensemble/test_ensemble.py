@@ -136,6 +136,7 @@ def cluster(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.extra
 @pytest.mark.filterwarnings("ignore::FutureWarning:ray.*", "ignore::ResourceWarning")
 def test_a_cluster_trains_the_same_members_and_starts_dead_ones_again(tmp_path, cluster):
     alone = train_ensemble(tmp_path / "alone", members(), progress=False)

@@ -92,6 +92,7 @@ def test_a_projected_shortcut_is_a_convolution_and_a_norm():
     assert net.eval()(noise(2, 3, 32, 32)).shape == (2, 10)
 
 
+@pytest.mark.extra
 def test_the_public_checkpoint_loads_strictly():
     file = weights_folder() / "resnet20-cifar10.th"
     if not file.exists():

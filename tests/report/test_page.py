@@ -130,6 +130,7 @@ def opened(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("colours", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_a_browser_draws_it_without_an_error(tmp_path, text, colours):
     pillow = pytest.importorskip("PIL.Image", reason="Pillow reads the picture")
@@ -146,6 +147,7 @@ def test_a_browser_draws_it_without_an_error(tmp_path, text, colours):
     assert orange > 200
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 def test_every_plot_is_drawn(tmp_path, text):
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
@@ -155,6 +157,7 @@ def test_every_plot_is_drawn(tmp_path, text):
     assert 'data-errors=""' in state[0]
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 def test_an_error_of_a_script_would_be_seen(tmp_path, text):
     (tmp_path / "page.html").write_text(text.replace("drawAll().then", "missing(); drawAll().then"), encoding="utf-8")
