@@ -2,20 +2,15 @@
 
 import importlib
 import inspect
-import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from rainbownet.errors import ArchitectureError, FileError, RainbowError
-
-WRAPPERS = ("state_dict", "model", "model_state_dict")
-"""Keys under which training scripts put the state dict next to other things."""
+from rainbownet.errors import ArchitectureError, RainbowError
+from rainbownet.files.checkpoint import read_state
 
 PREFIXES = ("module.", "_orig_mod.")
 """What data parallelism and `torch.compile` put before every key."""
@@ -110,45 +105,6 @@ def apply_state(net: nn.Module, state: Mapping[str, Tensor], *, origin: str = "s
     return net
 
 
-def read_state(path: str | Path) -> dict[str, Tensor]:
-    """Read named tensors from a safetensors file or a checkpoint of `torch.save`, without unpickling objects.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Names → tensors, on the CPU.
-
-    Raises:
-        FileError: If the file is absent, damaged, or holds anything but a state dict.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileError(f"{path}: no such file; a safetensors file or a state dict of torch.save is needed")
-    with path.open("rb") as file:
-        head = file.read(9)
-    if path.suffix == ".safetensors" or head[8:9] == b"{":
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise FileError(f"{path}: not a readable safetensors file ({error})") from error
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise FileError(
-            f"{path}: it holds Python objects beside tensors, which are never unpickled; "
-            "save `network.state_dict()` instead"
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise FileError(f"{path}: neither a safetensors file nor a checkpoint of torch.save ({error})") from error
-    for key in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise FileError(f"{path}: it holds {_describe(content)}; a state dict (names → tensors) is needed")
-    return {str(key): value for key, value in content.items()}
-
-
 def match_complex(value: Tensor, target: Tensor) -> Tensor:
     """Return a tensor stored as pairs of reals as a complex one, if `target` is complex and has such a shape."""
     if target.is_complex() and not value.is_complex() and value.shape == (*target.shape, 2):
@@ -211,9 +167,3 @@ def _without_prefix(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> M
 def _some(what: str, items: list[str]) -> str:
     shown = ", ".join(items[:SHOWN]) or "none"
     return f"{what} {shown}" + (f" and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
-
-
-def _describe(content: Any) -> str:
-    if isinstance(content, Mapping):
-        return f"a dictionary with keys {', '.join(map(repr, list(content)[:SHOWN]))}"
-    return f"a {type(content).__name__}"

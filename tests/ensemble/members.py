@@ -30,7 +30,11 @@ def dying(mark: str, deaths: int, *, seed: int = 0) -> nn.Module:
     return tiny(seed=seed)
 
 
-def failing(*, seed: int = 0) -> nn.Module:
-    if seed == 1:
+class _Unlucky(nn.Linear):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         raise ValueError("seed 1 is unlucky")
-    return tiny(seed=seed)
+
+
+def failing(*, seed: int = 0) -> nn.Module:
+    """Fail while training, for seed 1."""
+    return _Unlucky(64, 10) if seed == 1 else tiny(seed=seed)

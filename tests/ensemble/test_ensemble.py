@@ -93,10 +93,17 @@ def test_one_failure_does_not_stop_the_others_and_is_named(tmp_path):
     assert len(said) == 3
     ensemble = read(tmp_path)
     assert ensemble.table["finished"].tolist() == [True, False, True]
-    with pytest.raises(FileError, match=r"failing-s1-.*not finished; the kept epochs are none"):
+    with pytest.raises(FileError, match=r"failing-s1-.*not finished; the kept epochs are 0"):
         ensemble.network(1)
     with pytest.raises(FileError, match=r"epoch 7 was not kept; the kept epochs are 0, 1"):
         ensemble.network(0, epoch=7)
+
+
+def test_members_that_cannot_be_built_leave_no_folder(tmp_path):
+    wanted = grid("nope", recipe=members()[0].recipe, seeds=(0, 1))
+    with pytest.raises(RainbowError, match="2 of 2 members failed: nope-s0"):
+        train_ensemble(tmp_path / "new" / "folder", wanted, progress=False)
+    assert not (tmp_path / "new").exists()
 
 
 def test_what_cannot_be_meant_is_refused(tmp_path):

@@ -63,28 +63,22 @@ def write_json(path: Path | None, verb: str, settings: Mapping[str, Any], result
     """
     if path is None:
         return
-    from rainbownet.rainbow.file import write_atomically
+    from rainbownet.files.write import write_text
 
     content = {"verb": verb, "settings": settings, **results, "versions": versions(), "machine": machine()}
     text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(path, text.encode())
+    write_text(path, text)
 
 
 def check_writable(*paths: Path | None) -> None:
     """Refuse files that cannot be written before the work is done.
 
     Raises:
-        FileError: If a folder is missing or the name is that of one.
+        FileError: If a folder is missing, the name is that of one or too long, or writing is not permitted.
     """
-    from rainbownet.errors import FileError
+    from rainbownet.files.write import check_writable as check
 
-    for path in paths:
-        if path is None:
-            continue
-        if path.is_dir():
-            raise FileError(f"{path}: a folder; the name of a file is needed")
-        if not path.absolute().parent.is_dir():
-            raise FileError(f"{path}: there is no folder {path.absolute().parent}; make it first")
+    check(*paths)
 
 
 def size_text(count: int) -> str:

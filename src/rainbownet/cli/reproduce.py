@@ -42,6 +42,7 @@ def reproduce(
     from rainbownet.experiments.reproduce import redraw as draw_again
     from rainbownet.experiments.reproduce import reproduce as make
     from rainbownet.experiments.scales import scale_named
+    from rainbownet.files.write import write_text
 
     check_writable(json, page)
     if not figure and page is None:
@@ -68,5 +69,5 @@ def reproduce(
         near = page.absolute().parent
         seen = {folder: Path(os.path.relpath(folder.absolute(), near)).as_posix() for folder in (out, *(also or []))}
         others = {seen[folder]: folder for folder in also or []}
-        page.write_text(page_of(out, FIGURES, pictures=seen[out], also=others), encoding="utf-8")
+        write_text(page, page_of(out, FIGURES, pictures=seen[out], also=others))
         say(f"{page}: written")

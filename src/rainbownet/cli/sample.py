@@ -168,13 +168,11 @@ def _copies(new: "Sample") -> "pd.DataFrame":
 def _write(out: Path, new: "Sample", settings: dict[str, Any]) -> None:
     import json
 
-    from safetensors.torch import save
-
-    from rainbownet.rainbow.file import write_atomically
+    from rainbownet.files.tensors import write_tensors
     from rainbownet.record import plain
 
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in new.network.state_dict().items()}
-    write_atomically(out, save(tensors, metadata={"rainbownet.sample": json.dumps(plain(settings), sort_keys=True)}))
+    metadata = {"rainbownet.sample": json.dumps(plain(settings), sort_keys=True)}
+    write_tensors(out, new.network.state_dict(), metadata)
 
 
 def _print(

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from rainbownet.errors import FileError
+from rainbownet.files.tensors import read_tensors, write_tensors
 
 FORMAT = "1"
 
@@ -42,15 +43,11 @@ def read_cache(path: Path) -> tuple[dict[str, Tensor], dict[str, str]] | None:
     if not path.is_file():
         return None
     try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except SafetensorError:
+        return read_tensors(path)
+    except FileError:
         return None
 
 
 def write_cache(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a decoded data set; a reader sees the whole file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(tensors, temporary, metadata=metadata)
-    os.replace(temporary, path)
+    write_tensors(path, tensors, metadata, parents=True)

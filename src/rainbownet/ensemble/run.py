@@ -11,8 +11,8 @@ from rainbownet.ensemble.member import Member
 from rainbownet.ensemble.read import Ensemble, read
 from rainbownet.errors import DataError, RainbowError
 from rainbownet.extras import require
+from rainbownet.files.write import write_text
 from rainbownet.training import train
-from rainbownet.training.files import write_text
 
 
 def train_ensemble(
@@ -77,10 +77,11 @@ def train_ensemble(
 def train_member(directory: str, member: Member, device: str | None, progress: bool) -> None:
     """Train one member in `directory/name`, or read nothing more than that it is finished."""
     place = Path(directory) / member.name
-    write_text(place / "member.json", member.to_json() + "\n")
     images = load(**member.data)
     test = None if member.test is None else load(**member.test)
     net = member.build()
+    # Written last, so that a member that cannot be built leaves no folder.
+    write_text(place / "member.json", member.to_json() + "\n", parents=True)
     train(net, images, recipe=member.recipe, out=place, test=test, seed=member.seed, device=device, progress=progress)
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 from rainbownet.errors import FileError
 from rainbownet.experiments.context import Context
 from rainbownet.experiments.figure import Figure
+from rainbownet.files.write import make_folder, write_text
 from rainbownet.plotting.style import save
-from rainbownet.rainbow.file import write_atomically
 from rainbownet.record import machine, plain, versions
 
 
@@ -34,7 +34,7 @@ def reproduce(figure: Figure, context: Context, out: Path) -> dict[str, Any]:
         MissingExtra: Without matplotlib.
         FileError: If a file cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     began, made = time.perf_counter(), []
 
     def report(text: str) -> None:
@@ -59,7 +59,7 @@ def reproduce(figure: Figure, context: Context, out: Path) -> dict[str, Any]:
     for kind in ("png", "pdf"):
         save(picture, out / f"{figure.name}.{kind}")
     text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(out / f"{figure.name}.json", text.encode())
+    write_text(out / f"{figure.name}.json", text)
     return content
 
 

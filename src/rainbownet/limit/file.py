@@ -7,18 +7,18 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
 from torch import fx, nn
 
 from rainbownet.errors import FileError
+from rainbownet.files.strict import check_fields, parse_json
+from rainbownet.files.tensors import read_tensors, write_tensors
 from rainbownet.graph.program import from_program, to_program
 from rainbownet.graph.trace import fetch
 from rainbownet.limit.layers import LimitLayer
 from rainbownet.limit.network import LimitNetwork
-from rainbownet.rainbow.file import write_atomically
 
 FORMAT = 1
+_FIELDS = {"program": dict, "layers": dict, "table": list, "provenance": dict}
 
 
 def save_limit(limit: LimitNetwork, path: str | PathLike[str]) -> int:
@@ -37,7 +37,6 @@ def save_limit(limit: LimitNetwork, path: str | PathLike[str]) -> int:
         FileError: If it cannot be written; nothing is left behind.
         UnsupportedOp: If it holds a module that is not one of torch.nn.
     """
-    tensors = {name: value.detach().contiguous().cpu().clone() for name, value in limit.network.state_dict().items()}
     layers = {
         name: {
             "path": limit.paths[name],
@@ -55,7 +54,7 @@ def save_limit(limit: LimitNetwork, path: str | PathLike[str]) -> int:
         "table": limit.table.to_dict("records"),
         "provenance": limit.provenance,
     }
-    return write_atomically(Path(path), serialise(tensors, metadata={"rainbownet.limit": json.dumps(metadata)}))
+    return write_tensors(path, limit.network.state_dict(), {"rainbownet.limit": json.dumps(metadata)})
 
 
 def load_limit(path: str | PathLike[str]) -> LimitNetwork:
@@ -105,19 +104,15 @@ def _without_layers(limit: LimitNetwork) -> fx.GraphModule:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    if not path.is_file():
-        raise FileError(f"{path}: no such file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("rainbownet.limit")
-            if text is None:
-                raise FileError(f"{path}: a safetensors file, but not one that LimitNetwork.save wrote")
-            metadata = json.loads(text)
-            if metadata.get("format", 0) > FORMAT:
-                raise FileError(
-                    f"{path}: written in format {metadata['format']}; this version of rainbownet reads up to {FORMAT}: "
-                    "upgrade it"
-                )
-            return metadata, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise FileError(f"{path}: damaged, cut short, or not a limit network ({error})") from error
+    tensors, strings = read_tensors(path, "limit network")
+    if "rainbownet.limit" not in strings:
+        raise FileError(f"{path}: a safetensors file, but not one that LimitNetwork.save wrote")
+    # Its table has NaN where nothing was held out.
+    parsed = parse_json(strings["rainbownet.limit"], str(path), finite=False)
+    metadata = check_fields(parsed, {"format": int}, str(path), "limit network")
+    if metadata["format"] > FORMAT:
+        raise FileError(
+            f"{path}: written in format {metadata['format']}; this version of rainbownet reads up to {FORMAT}: "
+            "upgrade it"
+        )
+    return check_fields(metadata, _FIELDS, str(path), "limit network"), tensors

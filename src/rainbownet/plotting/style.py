@@ -9,7 +9,7 @@ from typing import Any
 
 from rainbownet.errors import RainbowError
 from rainbownet.extras import require
-from rainbownet.rainbow.file import write_atomically
+from rainbownet.files.write import write_file
 
 # Okabe & Ito: told apart by every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -77,4 +77,4 @@ def save(figure: Any, path: Path) -> None:
         raise RainbowError(f"{path}: a figure ends in .png or .pdf")
     buffer = BytesIO()
     figure.savefig(buffer, format=kind)
-    write_atomically(path, buffer.getvalue())
+    write_file(path, buffer.getvalue())

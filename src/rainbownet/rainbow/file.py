@@ -1,17 +1,16 @@
 """Rainbows on disk: one safetensors file with JSON metadata, written atomically, read without unpickling."""
 
 import json
-import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from rainbownet.errors import ArchitectureError, FileError, UnsupportedOp
+from rainbownet.files.strict import check_fields, parse_json
+from rainbownet.files.tensors import read_tensors, write_tensors
 from rainbownet.graph import Network
 from rainbownet.graph.program import from_program, to_program
 from rainbownet.laws import Block, FittedLaw
@@ -19,6 +18,16 @@ from rainbownet.rainbow.model import Rainbow, kept_parameters, realise, rows_of
 from rainbownet.rainbow.presets import Preset
 
 FORMAT = 1
+_FIELDS = {
+    "architecture": dict | None,
+    "program": dict | None,
+    "head": str | list,
+    "example": dict,
+    "preset": dict,
+    "laws": dict,
+    "networks": int,
+    "provenance": dict,
+}
 
 
 def save(
@@ -74,30 +83,7 @@ def save(
         "networks": rainbow.networks,
         "provenance": rainbow.provenance,
     }
-    data = serialise(tensors, metadata={"rainbownet": json.dumps(metadata, sort_keys=True)})
-    return write_atomically(Path(path), data)
-
-
-def write_atomically(path: Path, data: bytes) -> int:
-    """Write bytes to a file so that it holds all of them or is untouched.
-
-    Returns:
-        Number of bytes.
-
-    Raises:
-        FileError: If they cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise FileError(f"{path}: cannot be written ({error.strerror or error}); nothing was left behind") from error
-    return len(data)
+    return write_tensors(path, tensors, {"rainbownet": json.dumps(metadata, sort_keys=True)})
 
 
 def load(path: str | PathLike[str], *, network: nn.Module | None = None) -> Rainbow:
@@ -131,22 +117,16 @@ def load(path: str | PathLike[str], *, network: nn.Module | None = None) -> Rain
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    if not path.is_file():
-        raise FileError(f"{path}: no such file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("rainbownet")
-            if text is None:
-                raise FileError(f"{path}: a safetensors file, but not one that Rainbow.save wrote")
-            metadata = json.loads(text)
-            if metadata.get("format", 0) > FORMAT:
-                raise FileError(
-                    f"{path}: written in format {metadata['format']}; this version of rainbownet reads up to {FORMAT}: "
-                    "upgrade it"
-                )
-            return metadata, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise FileError(f"{path}: damaged, cut short, or not a rainbow file ({error})") from error
+    tensors, strings = read_tensors(path, "rainbow file")
+    if "rainbownet" not in strings:
+        raise FileError(f"{path}: a safetensors file, but not one that Rainbow.save wrote")
+    metadata = check_fields(parse_json(strings["rainbownet"], str(path)), {"format": int}, str(path), "rainbow file")
+    if metadata["format"] > FORMAT:
+        raise FileError(
+            f"{path}: written in format {metadata['format']}; this version of rainbownet reads up to {FORMAT}: "
+            "upgrade it"
+        )
+    return check_fields(metadata, _FIELDS, str(path), "rainbow file"), tensors
 
 
 def _module(path: Path, metadata: dict[str, Any]) -> nn.Module:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from rainbownet.extras import require
-from rainbownet.rainbow.file import write_atomically
+from rainbownet.files.write import write_text
 from rainbownet.report.collect import collect
 from rainbownet.report.page import page
 from rainbownet.report.result import Report
@@ -33,5 +32,5 @@ def write_report(
     """
     require("plotly.graph_objects", extra="report")
     report = collect(subjects, loader, **options)
-    write_atomically(Path(path), page(report).encode())
+    write_text(path, page(report))
     return report

@@ -1,17 +1,16 @@
 """The files of one training run: written whole or not at all, so that a killed run goes on from its last epoch."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rainbownet.errors import FileError
+from rainbownet.files.strict import parse_json, read_json
+from rainbownet.files.tensors import read_tensors, write_tensors
+from rainbownet.files.write import append_line, write_text
 
 FORMAT = 1
 
@@ -40,12 +39,11 @@ class RunFiles:
             leftover.unlink(missing_ok=True)
         path = self.directory / "run.json"
         if not path.exists():
-            write_text(path, json.dumps(self._identity, indent=2) + "\n")
+            write_text(path, json.dumps(self._identity, indent=2) + "\n", parents=True)
             return
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise FileError(f"{path}: not a run of training ({error})") from error
+        found = read_json(path)
+        if not isinstance(found, dict):
+            raise FileError(f"{path}: not a run of training; an object is needed")
         differing = [key for key, value in self._identity.items() if found.get(key) != value]
         if differing:
             key = differing[0]
@@ -56,25 +54,25 @@ class RunFiles:
 
     def save_state(self, epoch: int, tensors: Mapping[str, Tensor], row: Mapping[str, Any]) -> None:
         """Log an epoch and make it the one to resume from, in this order."""
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        save_tensors(self._state, tensors, {"epoch": str(epoch)})
+        append_line(self._log, json.dumps(row))
+        write_tensors(self._state, tensors, {"epoch": str(epoch)}, pairs=True)
 
     def load_state(self) -> tuple[int, dict[str, Tensor]] | None:
         """Return the last whole epoch and its tensors, or None before the first."""
         if not self._state.exists():
             return None
-        tensors, metadata = load_tensors(self._state)
-        return int(metadata["epoch"]), tensors
+        tensors, metadata = read_tensors(self._state)
+        epoch = metadata.get("epoch", "")
+        if not epoch.removeprefix("-").isdecimal():
+            raise FileError(f"{self._state}: its epoch is {epoch!r}; not a state of training")
+        return int(epoch), tensors
 
     def rows(self, last: int | None = None) -> list[dict[str, Any]]:
         """Return the log, one dictionary an epoch, up to `last`; a line cut off by a kill is left out."""
         if not self._log.exists():
             return []
         lines = self._log.read_text(encoding="utf-8").split("\n")
-        rows = [json.loads(line) for line in lines[:-1]]
+        rows = [parse_json(line, str(self._log), finite=False) for line in lines[:-1]]
         return [row for row in rows if last is None or row["epoch"] <= last]
 
     def rewind(self, last: int) -> None:
@@ -83,65 +81,15 @@ class RunFiles:
 
     def keep_epoch(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
         """Keep the weights of an epoch for good."""
-        save_tensors(self.directory / "epochs" / f"{epoch:04d}.safetensors", weights, {"epoch": str(epoch)})
+        write_tensors(
+            self.directory / "epochs" / f"{epoch:04d}.safetensors",
+            weights,
+            {"epoch": str(epoch)},
+            parents=True,
+            pairs=True,
+        )
 
     def finish(self, weights: Mapping[str, Tensor]) -> None:
         """Write the final weights, then drop the state to resume from."""
-        save_tensors(self.model, weights, {})
+        write_tensors(self.model, weights, pairs=True)
         self._state.unlink(missing_ok=True)
-
-
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors to a safetensors file atomically; a complex one as real and imaginary parts on a last axis.
-
-    Args:
-        path: Where to; directories are made.
-        tensors: What to write.
-        metadata: Strings to keep beside them.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Cloned because safetensors refuses tensors that share memory, as tied weights do.
-    plain = {
-        key: (torch.view_as_real(value) if value.is_complex() else value).detach().cpu().contiguous().clone()
-        for key, value in tensors.items()
-    }
-    temporary = _temporary(path)
-    save_file(plain, temporary, metadata=dict(metadata))
-    _replace(temporary, path)
-
-
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read what `save_tensors` wrote.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Tensors (complex ones as pairs of reals) and metadata.
-
-    Raises:
-        FileError: If the file is damaged.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise FileError(f"{path}: not a readable safetensors file ({error})") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically; directories are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    temporary.write_text(text, encoding="utf-8")
-    _replace(temporary, path)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def _replace(temporary: Path, path: Path) -> None:
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
