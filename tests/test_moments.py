@@ -15,7 +15,7 @@ from torch.multiprocessing.spawn import spawn
 from rainbownet.errors import AlignmentError
 from rainbownet.moments import ChannelMoment, CrossMoment
 
-SUMS = ["cross", "left", "right", "left_mean", "right_mean", "left_second", "right_second"]
+SUMS = ["cross", "left", "right", "left_second", "right_second"]
 
 
 def pair(n: int, d: int, e: int, dtype: torch.dtype, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -42,8 +42,6 @@ def naive(left: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
         "cross": outer(left, right),
         "left": outer(left, left),
         "right": outer(right, right),
-        "left_mean": left.mean(0),
-        "right_mean": right.mean(0),
         "left_second": np.mean(np.abs(left) ** 2, axis=0),
         "right_second": np.mean(np.abs(right) ** 2, axis=0),
     }
@@ -75,17 +73,6 @@ def test_every_split_of_the_rows_gives_one_value(cuts: list[int], dtype: torch.d
     torch.testing.assert_close(channels.variance, expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("cut", [0, 7, 30])
-def test_merging_two_moments_is_seeing_all_rows(cut: int) -> None:
-    left, right = pair(30, 3, 2, torch.float64)
-    whole = accumulate(left, right)
-    merged = accumulate(left[:cut], right[:cut]).merge(accumulate(left[cut:], right[cut:]))
-    for name in SUMS:
-        torch.testing.assert_close(getattr(merged, name), getattr(whole, name), rtol=1e-13, atol=1e-14)
-    channels = ChannelMoment(3).update(left[:cut]).merge(ChannelMoment(3).update(left[cut:]))
-    torch.testing.assert_close(channels.variance, left.var(0, correction=0), rtol=1e-13, atol=1e-14)
-
-
 def test_float32_rows_are_summed_in_float64() -> None:
     left, right = pair(200_000, 2, 2, torch.float32)
     moment = accumulate(left, right, splits=[10, 90_000])
@@ -101,13 +88,6 @@ def test_variance_survives_a_mean_a_million_times_the_deviation() -> None:
         moment.update(batch)
     torch.testing.assert_close(moment.variance, rows.var(0, correction=0), rtol=1e-9, atol=0)
     torch.testing.assert_close(moment.second, rows.square().mean(0), rtol=1e-13, atol=0)
-
-
-def test_real_part_is_the_moment_of_real_and_imaginary_parts() -> None:
-    left, right = pair(60, 3, 2, torch.complex128)
-    moment = accumulate(left, right).real()
-    expected = 2 * accumulate(torch.cat([left.real, left.imag]), torch.cat([right.real, right.imag])).cross
-    torch.testing.assert_close(moment.cross, expected, rtol=1e-13, atol=1e-14)
 
 
 def test_half_precision_rows_are_multiplied_in_float32() -> None:
@@ -150,11 +130,6 @@ def test_rows_that_do_not_fit_are_refused(left: torch.Tensor, right: torch.Tenso
 def test_check_names_the_layer_and_what_is_wrong(left: torch.Tensor, right: torch.Tensor, message: str) -> None:
     with pytest.raises(AlignmentError, match=message):
         CrossMoment(2, 2).update(left, right).check("conv1")
-
-
-def test_moments_that_keep_different_sums_do_not_merge() -> None:
-    with pytest.raises(AlignmentError, match="different sums"):
-        CrossMoment(2, 2).merge(CrossMoment(2, 3))
 
 
 def reduce_a_share(rank: int, port: int) -> None:

@@ -9,15 +9,9 @@ from scipy.integrate import quad
 from scipy.linalg import sqrtm
 
 from rainbownet.errors import LawError
-from rainbownet.spectra.spectrum import (
-    bulk_variance,
-    bures_cosine,
-    effective_rank,
-    marchenko_pastur_cdf,
-    marchenko_pastur_density,
-    marchenko_pastur_edges,
-    shrink_spiked,
-)
+from rainbownet.spectra.marchenko_pastur import marchenko_pastur_cdf, marchenko_pastur_density, marchenko_pastur_edges
+from rainbownet.spectra.measures import bures_cosine, effective_rank
+from rainbownet.spectra.shrinkage import bulk_variance, shrink_spiked
 
 GAMMAS = [0.1, 0.5, 1.0, 2.5, 5.0]
 

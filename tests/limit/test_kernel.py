@@ -152,9 +152,12 @@ def test_what_cannot_be_used_is_named():
         dual_activation(nn.ReLU)
     with pytest.raises(RainbowError, match="3 slopes"):
         dual_activation(nn.PReLU(3))
-    with pytest.raises(RainbowError, match="weights: got 'complex'"):
-        dual_kernel(torch.abs, weights="complex")
     with pytest.raises(RainbowError, match="block"):
         gram_matrix(dual_kernel(torch.relu), rows(), block=0)
     with pytest.raises(RainbowError, match=r"\(6, 6\)"):
         gram_matrix(dual_kernel(torch.relu), rows(), out=torch.empty(2, 2))
+
+
+def test_complex_rows_are_refused():
+    with pytest.raises(RainbowError, match="z: rows are complex"):
+        dual_kernel(torch.abs).diagonal(torch.ones(2, 3, dtype=torch.complex64))

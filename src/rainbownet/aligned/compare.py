@@ -17,7 +17,7 @@ from rainbownet.aligned.basis import Flatten, channel_rows, map_size, read_throu
 from rainbownet.errors import RainbowError, RainbowWarning
 from rainbownet.graph import Network, Reader
 from rainbownet.moments import CrossMoment
-from rainbownet.spectra.spectrum import bures_cosine, effective_rank
+from rainbownet.spectra.measures import bures_cosine, effective_rank
 from rainbownet.walk import Chunk, ImageChunks, first_inputs, walk
 from rainbownet.walk.plan import chunk_size, default_budget, default_images
 

@@ -11,7 +11,8 @@ from scipy.stats import gamma as gamma_distribution
 from torch import Tensor
 
 from rainbownet.errors import RainbowError, RainbowWarning
-from rainbownet.spectra.spectrum import bulk_variance, marchenko_pastur_density, marchenko_pastur_edges
+from rainbownet.spectra.marchenko_pastur import marchenko_pastur_density, marchenko_pastur_edges
+from rainbownet.spectra.shrinkage import bulk_variance
 
 TRACY_WIDOM = {"shape": 46.446, "scale": 0.186054, "shift": 9.84801}
 """The gamma distribution nearest to the Tracy–Widom law of real matrices (Chiani, J. Multivariate Anal. 129, 2014)."""

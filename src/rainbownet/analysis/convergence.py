@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from jaxtyping import Inexact
 from scipy.sparse.linalg import aslinearoperator, eigsh
+from scipy.stats import linregress
 from torch import Tensor
 
 from rainbownet.analysis.aligned import Aligned
@@ -133,12 +134,9 @@ def width_slopes(table: pd.DataFrame, value: str = "error") -> pd.DataFrame:
                 f"layer {layer!r}: a slope needs two widths and positive values, got "
                 f"{dict(zip(part['width'], part[value], strict=True))}"
             )
-        x, y = np.log(part["width"].to_numpy()), np.log(part[value].to_numpy())
-        x, y = x - x.mean(), y - y.mean()
-        slope = (x @ y) / (x @ x)
-        free = len(x) - 2
-        deviation = math.sqrt(((y - slope * x) ** 2).sum() / free / (x @ x)) if free else math.nan
-        rows.append({"layer": layer, "slope": float(slope), "standard_error": deviation, "points": len(x)})
+        line = linregress(np.log(part["width"]), np.log(part[value]))
+        error = float(line.stderr) if len(part) > 2 else math.nan
+        rows.append({"layer": layer, "slope": float(line.slope), "standard_error": error, "points": len(part)})
     return pd.DataFrame(rows)
 
 

@@ -13,7 +13,7 @@ from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.layer import AlignedLayer, weight_rows
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.spectra.decay import FEWEST, fit_exponential, fit_power_law
-from rainbownet.spectra.spectrum import effective_rank
+from rainbownet.spectra.measures import effective_rank
 
 FITTED = ("power", "power_error", "power_r2", "exponential", "exponential_r2", "evidence")
 """What is told of the laws of decay."""

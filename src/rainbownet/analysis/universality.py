@@ -15,7 +15,8 @@ from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.layer import AlignedLayer, turned
 from rainbownet.analysis.spectra import initial_rows
 from rainbownet.errors import RainbowError
-from rainbownet.spectra.spectrum import bulk_variance, bures_cosine, effective_rank, shrink_spiked
+from rainbownet.spectra.measures import bures_cosine, effective_rank
+from rainbownet.spectra.shrinkage import bulk_variance, shrink_spiked
 
 RESOLUTION = 0.05
 """Distance from the random rotation to the ceiling below which a layer says nothing about similarity."""

@@ -15,7 +15,7 @@ from rainbownet.experiments.figure import Claim, Figure, Outcome
 from rainbownet.experiments.learned import middle, number
 from rainbownet.experiments.population import population
 from rainbownet.plotting.style import BLACK, COLOURS, legend, panels
-from rainbownet.spectra.spectrum import marchenko_pastur_density
+from rainbownet.spectra.marchenko_pastur import marchenko_pastur_density
 
 PUBLISHED = {"raw": (21.1, 12.1, 26.8), "whitened": (1.6, 3.9, 8.4)}
 """Share of eigenvalues outside the edges, %, at j = 2, 4, 6."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rainbownet.laws.block import Block, block_slices
 from rainbownet.laws.factor import thin_factor
-from rainbownet.spectra.spectrum import bulk_variance, shrink_spiked
+from rainbownet.spectra.shrinkage import bulk_variance, shrink_spiked
 
 
 def noise_deviation(

@@ -9,7 +9,6 @@ from rainbownet.limit.hermite import HermiteDual
 from rainbownet.limit.kernel import DualKernel, Kernel, append_constant, dual_kernel
 from rainbownet.limit.landmarks import choose_landmarks
 from rainbownet.limit.layers import LimitLayer
-from rainbownet.limit.modulus import RealModulus, circular_modulus
 from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.nystrom import NystromFeatures
 from rainbownet.limit.pca import KernelPCA, kernel_pca
@@ -27,12 +26,10 @@ __all__ = [
     "LimitNetwork",
     "NystromFeatures",
     "PiecewiseLinear",
-    "RealModulus",
     "RidgeFit",
     "append_constant",
     "build_limit",
     "choose_landmarks",
-    "circular_modulus",
     "class_targets",
     "convergence_rates",
     "dual_activation",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 from jaxtyping import Float
+from scipy.stats import linregress
 from torch import Tensor, nn
 
 from rainbownet.errors import RainbowError
@@ -179,15 +180,10 @@ def log_slope(widths: Sequence[int | float], distances: Sequence[float]) -> tupl
         >>> round(slope, 9), round(error, 9)
         (-0.5, 0.0)
     """
-    x = torch.tensor([math.log(width) for width in widths], dtype=torch.float64)
-    y = torch.tensor([math.log(distance) for distance in distances], dtype=torch.float64)
-    x, y = x - x.mean(), y - y.mean()
-    energy = (x * x).sum()
-    if energy == 0:
+    if len(set(widths)) < 2:
         return math.nan, math.nan
-    slope = (x * y).sum() / energy
-    left = (y - slope * x).square().sum() / (len(x) - 2) if len(x) > 2 else torch.tensor(math.nan)
-    return slope.item(), (left / energy).sqrt().item()
+    line = linregress([math.log(width) for width in widths], [math.log(distance) for distance in distances])
+    return float(line.slope), float(line.stderr) if len(widths) > 2 else math.nan
 
 
 def _outputs(net: nn.Module, inputs: Tensor) -> Tensor:

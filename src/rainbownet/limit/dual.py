@@ -102,11 +102,6 @@ def dual_activation(
     return Dual.from_shifted(HermiteDual(activation, order=order, kinks=kinks))
 
 
-def is_modulus(activation: Any) -> bool:
-    """Say whether a function is the absolute value, which complex inputs turn into a modulus."""
-    return activation in (torch.abs, torch.absolute, Tensor.abs, abs)
-
-
 def _leaky(slope: float) -> Dual:
     shifted = PiecewiseLinear(knots=(0.0,), bends=(1.0 - slope,), slope=slope)
     return Dual(closed.leaky_relu(slope) if slope else closed.relu, shifted)

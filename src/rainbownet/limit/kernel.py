@@ -8,8 +8,7 @@ from jaxtyping import Float, Inexact
 from torch import Tensor, nn
 
 from rainbownet.errors import RainbowError
-from rainbownet.limit.dual import Dual, dual_activation, is_modulus
-from rainbownet.limit.modulus import RealModulus, circular_modulus
+from rainbownet.limit.dual import Dual, dual_activation
 
 # Blocks of this many kernel values keep the dozen float64 temporaries of a dual activation near 50 MB.
 _BLOCK = 1 << 19
@@ -39,10 +38,6 @@ class DualKernel:
         dual: Dual activation.
         mean: Whether the last column of the rows is the mean of the pre-activation, rather than a channel: for rows of
             weights drawn from N(m, FᵀF), append `h @ m` to `h @ F.T`.
-        circular: Whether weights are complex circular, so that rows are complex. The dual then takes complex `c`.
-
-    Raises:
-        RainbowError: If both `mean` and `circular` are asked for.
 
     Example:
         >>> kernel = DualKernel(dual_activation(torch.relu))
@@ -52,10 +47,8 @@ class DualKernel:
                 [0.1592, 0.5000]], dtype=torch.float64)
     """
 
-    def __init__(self, dual: Dual, *, mean: bool = False, circular: bool = False) -> None:
-        if mean and circular:
-            raise RainbowError("mean: circular complex weights have no mean; use mean=False")
-        self.dual, self.mean, self.circular = dual, mean, circular
+    def __init__(self, dual: Dual, *, mean: bool = False) -> None:
+        self.dual, self.mean = dual, mean
 
     @torch.no_grad()
     def __call__(self, z: Inexact[Tensor, "b r"], landmarks: Inexact[Tensor, "m r"]) -> Float[Tensor, "b m"]:
@@ -69,7 +62,7 @@ class DualKernel:
             Kernel values in float64, 8 bytes each, and temporaries of about 50 MB.
 
         Raises:
-            RainbowError: If rows are complex and the weights are not circular.
+            RainbowError: If rows are complex.
         """
         landmarks, shift = self._split(landmarks)
         q = _square_norm(landmarks)[None]
@@ -77,7 +70,7 @@ class DualKernel:
         rows = max(1, min(_BLOCK // max(1, len(landmarks)), _ROWS))
         for start in range(0, len(z), rows):
             block, block_shift = self._split(z[start : start + rows])
-            p, c = _square_norm(block)[:, None], block @ landmarks.mH
+            p, c = _square_norm(block)[:, None], block @ landmarks.mT
             if block_shift is None or shift is None:
                 result[start : start + rows] = self.dual.centred(p, c, q)
             else:
@@ -99,11 +92,9 @@ class DualKernel:
         return self.dual.centred(p, p, p) if shift is None else self.dual.shifted(p, p, p, shift, shift)
 
     def _split(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
-        if z.is_complex() and not self.circular:
-            raise RainbowError(
-                "z: rows are complex but the weights of this kernel are real and its activation is no modulus"
-            )
-        z = z.to(torch.complex128 if self.circular else torch.float64)
+        if z.is_complex():
+            raise RainbowError(f"z: rows are complex ({z.dtype}); kernels are computed for real networks")
+        z = z.double()
         return (z[:, :-1], z[:, -1]) if self.mean else (z, None)
 
 
@@ -111,16 +102,14 @@ def dual_kernel(
     activation: nn.Module | Callable[[Tensor], Tensor],
     *,
     mean: bool = False,
-    weights: str = "real",
     order: int = 128,
     kinks: tuple[float, ...] = (),
 ) -> Kernel:
     """Return the kernel of an infinitely wide layer with this activation.
 
     Args:
-        activation: Module or pointwise function; the modulus of complex inputs is `torch.abs`.
+        activation: Module or pointwise function.
         mean: Whether the last column of the rows is the mean of the pre-activation, see :class:`DualKernel`.
-        weights: `"real"`, or `"circular"` for complex circular Gaussian weights with E|w|² = 1 (modulus only).
         order: Hermite coefficients of an activation without closed form.
         kinks: Points where such an activation is not smooth.
 
@@ -128,21 +117,14 @@ def dual_kernel(
         The kernel.
 
     Raises:
-        RainbowError: If the weights are neither, or circular under another activation than the modulus.
+        RainbowError: If the activation is a type, or is not pointwise.
 
     Example:
-        >>> z = torch.tensor([[1.0, 1.0j]], dtype=torch.complex128)
-        >>> dual_kernel(torch.abs, weights="circular")(z, z).round(decimals=9)
+        >>> z = torch.tensor([[1.0, 1.0]])
+        >>> dual_kernel(torch.abs)(z, z).round(decimals=9)
         tensor([[2.]], dtype=torch.float64)
     """
-    if weights == "circular":
-        if not is_modulus(activation):
-            raise RainbowError(f"weights: circular weights need the modulus torch.abs as activation, not {activation}")
-        return DualKernel(Dual(circular_modulus, _no_mean), mean=mean, circular=True)
-    if weights != "real":
-        raise RainbowError(f"weights: got {weights!r}; expected 'real' or 'circular'")
-    kernel = DualKernel(dual_activation(activation, order=order, kinks=kinks), mean=mean)
-    return _ModulusKernel(kernel) if is_modulus(activation) else kernel
+    return DualKernel(dual_activation(activation, order=order, kinks=kinks), mean=mean)
 
 
 def append_constant(z: Inexact[Tensor, "b r"], value: float = 1.0) -> Inexact[Tensor, "b s"]:
@@ -163,29 +145,5 @@ def append_constant(z: Inexact[Tensor, "b r"], value: float = 1.0) -> Inexact[Te
     return torch.cat([z, torch.full_like(z[:, :1], value)], dim=1)
 
 
-class _ModulusKernel:
-    """The absolute value of real rows, the modulus of complex ones, under real weights."""
-
-    def __init__(self, real: DualKernel) -> None:
-        self._real, self._complex = real, RealModulus()
-
-    def __call__(self, z: Inexact[Tensor, "b r"], landmarks: Inexact[Tensor, "m r"]) -> Float[Tensor, "b m"]:
-        return self._choose(z)(z, landmarks)
-
-    def diagonal(self, z: Inexact[Tensor, "b r"]) -> Float[Tensor, " b"]:
-        return self._choose(z).diagonal(z)
-
-    def _choose(self, z: Tensor) -> Kernel:
-        if not z.is_complex():
-            return self._real
-        if self._real.mean:
-            raise RainbowError("mean: the modulus of complex rows is implemented for centred weights; use mean=False")
-        return self._complex
-
-
-def _no_mean(*_: Tensor) -> Tensor:
-    raise RainbowError("mean: circular complex weights have no mean; use mean=False")
-
-
 def _square_norm(z: Tensor) -> Tensor:
-    return (z * z.conj()).real.sum(-1) if z.is_complex() else (z * z).sum(-1)
+    return (z * z).sum(-1)

@@ -87,26 +87,6 @@ class ChannelMoment:
         """:math:`E|z|^2` of each channel."""
         return self.variance + self.mean.abs().square()
 
-    def merge(self, other: ChannelMoment) -> ChannelMoment:
-        """Add the rows of another moment to this one, in place.
-
-        Args:
-            other: A moment of the same channels.
-
-        Returns:
-            This moment.
-
-        Raises:
-            AlignmentError: If the two differ in channels or dtype.
-        """
-        if (self.dim, self.dtype) != (other.dim, other.dtype):
-            raise AlignmentError(
-                f"moments to merge differ: {self.dim} channels {self.dtype}, {other.dim} channels {other.dtype}"
-            )
-        if other.count:
-            self._join(other.count, other._mean, other._deviation)
-        return self
-
     def all_reduce(self) -> ChannelMoment:
         """Join the processes of `torch.distributed`, in place; without a process group, do nothing.
 

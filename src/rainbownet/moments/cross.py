@@ -66,8 +66,6 @@ class CrossMoment:
         real = {"dtype": torch.float64, "device": self.device}
         self._sums: dict[str, Tensor] = {
             "cross": torch.zeros(left_dim, right_dim, **zeros),
-            "left_mean": torch.zeros(left_dim, **zeros),
-            "right_mean": torch.zeros(right_dim, **zeros),
             "left_second": torch.zeros(left_dim, **real),
             "right_second": torch.zeros(right_dim, **real),
         }
@@ -103,7 +101,6 @@ class CrossMoment:
             if "right" in self._sums:
                 self._add("right", w.T @ w.conj())
             for side, rows in (("left", z), ("right", w)):
-                self._add(f"{side}_mean", column_sums(rows))
                 self._add(f"{side}_second", column_sums(squared_magnitudes(rows)))
         self.count += len(left)
         return self
@@ -122,16 +119,6 @@ class CrossMoment:
     def right(self) -> Inexact[Tensor, "e e"]:
         """:math:`E[z' z'^H]` of the sampled network, when kept."""
         return self._mean("right")
-
-    @property
-    def left_mean(self) -> Inexact[Tensor, " d"]:
-        """Mean of each reference channel."""
-        return self._mean("left_mean")
-
-    @property
-    def right_mean(self) -> Inexact[Tensor, " e"]:
-        """Mean of each sampled channel."""
-        return self._mean("right_mean")
 
     @property
     def left_second(self) -> Float[Tensor, " d"]:
@@ -157,43 +144,6 @@ class CrossMoment:
     def keeps_right(self) -> bool:
         """Whether the self moment of the right rows is kept."""
         return "right" in self._sums
-
-    def real(self) -> CrossMoment:
-        r"""Return the moment of real and imaginary parts taken as separate rows, up to the factor 2 of their count.
-
-        Its cross moment is :math:`\mathrm{Re}\, E[z z'^H]`, whose maps are real: those that commute with real weights
-        acting on complex activations.
-        """
-        other = CrossMoment(
-            self.left_dim,
-            self.right_dim,
-            left_self="left" in self._sums,
-            right_self="right" in self._sums,
-            device=self.device,
-        )
-        other.count = self.count
-        other._sums = {name: value.real.clone() for name, value in self._sums.items()}
-        return other
-
-    def merge(self, other: CrossMoment) -> CrossMoment:
-        """Add the rows of another moment to this one, in place.
-
-        Args:
-            other: A moment of the same dimensions that keeps the same sums.
-
-        Returns:
-            This moment.
-
-        Raises:
-            AlignmentError: If the two do not keep the same sums.
-        """
-        mine, its = ({name: tuple(value.shape) for name, value in m._sums.items()} for m in (self, other))
-        if mine != its or self.dtype != other.dtype:
-            raise AlignmentError(f"moments to merge keep different sums: {self.dtype} {mine} and {other.dtype} {its}")
-        for name, value in other._sums.items():
-            self._sums[name] += value.to(self.device)
-        self.count += other.count
-        return self
 
     def all_reduce(self) -> CrossMoment:
         """Sum over the processes of `torch.distributed`, in place; without a process group, do nothing.

@@ -20,7 +20,7 @@ from rainbownet.rainbow.sample import Sample
 from rainbownet.report.findings import findings
 from rainbownet.report.layers import add_layer, count_rejections, extended, rows_of_aligned, rows_of_network
 from rainbownet.report.result import Report
-from rainbownet.spectra.spectrum import effective_rank
+from rainbownet.spectra.measures import effective_rank
 from rainbownet.walk import first_inputs
 
 Subject = Rainbow | nn.Module

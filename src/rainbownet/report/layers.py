@@ -21,7 +21,7 @@ from rainbownet.graph import Network
 from rainbownet.laws.factor import thin_factor
 from rainbownet.report.result import Report
 from rainbownet.spectra.decay import FEWEST, SpectrumFit, fit_exponential, fit_power_law
-from rainbownet.spectra.spectrum import effective_rank
+from rainbownet.spectra.measures import effective_rank
 
 FEWEST_ROWS = 8
 """Rows a layer needs to be looked at as a sample of a law."""

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from scipy.linalg import matmul_toeplitz
+from scipy.stats import linregress
 from torch import Tensor
 
 from rainbownet.errors import RainbowError
@@ -150,10 +151,8 @@ def _chosen(eigenvalues: Tensor, ranks: tuple[int, int] | None) -> tuple[int, in
 
 
 def _line(x: Tensor, y: Tensor) -> tuple[float, float, Tensor]:
-    centred = x - x.mean()
-    slope = (centred @ y) / (centred @ centred)
-    intercept = y.mean() - slope * x.mean()
-    return intercept.item(), slope.item(), y - intercept - slope * x
+    line = linregress(x.numpy(), y.numpy())
+    return float(line.intercept), float(line.slope), y - line.intercept - line.slope * x
 
 
 def _floor(logs: Tensor) -> float:
