@@ -2,6 +2,7 @@
 
 import math
 
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -142,5 +143,17 @@ def test_a_share_that_cannot_be_held_out_is_refused(holdout):
 def test_images_that_are_not_there_are_refused():
     with pytest.raises(DataError, match="480 images, 500 were asked"):
         compare(chain(), chain(seed=1), batches(480), max_images=500)
-    with pytest.raises(DataError, match="no batch"):
+    with pytest.raises(DataError, match="it yields no images"):
         compare(chain(), chain(seed=1), [])
+
+
+def test_an_iterator_gives_all_its_images():
+    nets = chain(), chain(seed=1)
+    a = compare(*nets, batches(480))
+    b = compare(*nets, iter(batches(480)))
+    pd.testing.assert_frame_equal(a, b)
+
+
+def test_words_that_are_no_option_are_refused():
+    with pytest.raises(RainbowError, match="flatten: expected one of 'channels', 'features'; got 'z'"):
+        compare(chain(), chain(seed=1), batches(480), flatten="z")

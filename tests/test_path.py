@@ -1,12 +1,14 @@
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from rainbownet import data, nets, training
 from rainbownet.aligned.permute import permuted
-from rainbownet.errors import ArchitectureError, DataError
+from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.graph import Network
 from rainbownet.paths import KINDS, barriers, neurons_between, path
+from rainbownet.walk import AlignmentImages
 
 pytest.importorskip("sklearn", reason="the digits come with the extra [train]")
 
@@ -48,7 +50,7 @@ def test_the_sampled_path_has_a_lower_barrier_than_the_unaligned_one(table):
 def test_permuting_neurons_does_not_change_the_function(pair):
     (a, b), loader, test = pair
     example = loader[0][0]
-    moved = permuted(Network(a, example), Network(b, example), loader)
+    moved = permuted(Network(a, example), Network(b, example), AlignmentImages(loader))
     x = test[0][0]
     expected = b.eval()(x)
     assert torch.allclose(moved.root(x), expected, atol=1e-5 * expected.abs().max().item())
@@ -62,7 +64,7 @@ def test_a_shuffled_copy_is_matched_back_exactly():
     b[0].load_state_dict({"weight": a[0].weight[order], "bias": a[0].bias[order]})
     b[2].load_state_dict({"weight": a[2].weight[:, order], "bias": a[2].bias})
     x = torch.randn(200, 6, generator=generator)
-    moved = permuted(Network(a, x), Network(b, x), [x]).root
+    moved = permuted(Network(a, x), Network(b, x), AlignmentImages(x)).root
     assert all(torch.equal(p, q) for p, q in zip(moved.parameters(), a.parameters(), strict=True))
 
 
@@ -123,6 +125,19 @@ def test_a_network_with_dead_neurons_is_matched_to_itself_neuron_by_neuron():
     with torch.no_grad():
         net[0].bias[[0, 3, 4, 8]] = -100.0
     x = torch.randn(64, 6, generator=generator)
-    moved = permuted(Network(net, x), Network(net, x), [x])
+    moved = permuted(Network(net, x), Network(net, x), AlignmentImages(x))
     for name, value in moved.parameters.items():
         assert torch.equal(value, net.get_parameter(name)), name
+
+
+def test_a_path_has_two_points_and_images_to_judge_it_on():
+    net, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.ones(8, 3)
+    loader = [(x, torch.zeros(8, dtype=torch.long))]
+    with pytest.raises(RainbowError, match="points: expected a whole number of at least 2, got 0"):
+        path(net, net, loader, points=0)
+    with pytest.raises(DataError, match="test: it yields no images"):
+        path(net, net, loader, test=[])
+    with pytest.raises(DataError, match="an iterator gives its images once, and a path reads them more than once"):
+        path(net, net, iter(loader))
+    with pytest.raises(DataError, match="test: a path is evaluated on"):
+        path(net, net, loader, test=x)

@@ -1,6 +1,6 @@
 """Paths between two trained networks: straight, aligned by permutation or rotation, and through sampled networks."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rainbownet.aligned.permute import permuted
+from rainbownet.arguments import whole
 from rainbownet.errors import DataError
 from rainbownet.graph import Network
 from rainbownet.rainbow.aligner import SampleAligner
@@ -17,7 +18,7 @@ from rainbownet.rainbow.drafts import draft
 from rainbownet.rainbow.fit import aligned_neurons
 from rainbownet.rainbow.presets import BEST, Preset
 from rainbownet.rainbow.sample import assemble
-from rainbownet.walk import first_inputs, inputs_and_targets
+from rainbownet.walk import AlignmentImages
 
 KINDS = ("unaligned", "permutation", "rotation", "sampled")
 
@@ -25,14 +26,14 @@ KINDS = ("unaligned", "permutation", "rotation", "sampled")
 def path(
     a: nn.Module,
     b: nn.Module,
-    loader: Iterable[Any],
+    loader: Any,
     *,
-    test: Iterable[Any] | None = None,
+    test: Any = None,
     kinds: Sequence[str] = KINDS,
     points: int = 11,
     preset: Preset = BEST,
     max_images: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
     """Measure loss and accuracy along paths from one trained network to another.
 
@@ -48,7 +49,7 @@ def path(
     Args:
         a: A trained network.
         b: Another of the same shapes.
-        loader: Yields inputs or (inputs, targets): the images to align on.
+        loader: Yields inputs or (inputs, targets): the images to align on; see `AlignmentImages`.
         test: Yields (inputs, targets) to evaluate on; `loader` by default.
         kinds: Which paths.
         points: Number of points on each, the two networks included.
@@ -61,25 +62,30 @@ def path(
 
     Raises:
         ArchitectureError: If the networks differ in architecture.
-        DataError: If `test` yields no targets, or a kind is unknown.
+        DataError: If `test` yields no images or no targets, or a kind is unknown.
+        RainbowError: If there are fewer than two points.
     """
     if unknown := set(kinds) - set(KINDS):
         raise DataError(f"kinds: unknown path {sorted(unknown)}; there are {list(KINDS)}")
-    example = first_inputs(loader)
-    first, second = Network(a, example), Network(b, example)
+    whole("points", points, least=2)
+    images = AlignmentImages.of(loader, max_images=max_images, holdout=0.0)
+    judged = images if test is None else _test_images(test, images.example.device)
+    for own in (images, judged):
+        own.check_passes(2, "a path")
+    first, second = Network(a, images.example), Network(b, images.example)
     first.check_same(second, "network b")
     makers = {
-        "unaligned": lambda: _straight(first, second, loader, max_images),
-        "permutation": lambda: _straight(first, permuted(first, second, loader, max_images), loader, max_images),
-        "rotation": lambda: _through_rows(first, second, loader, preset, max_images, straight=True),
-        "sampled": lambda: _through_rows(first, second, loader, preset, max_images, straight=False),
+        "unaligned": lambda: _straight(first, second, images),
+        "permutation": lambda: _straight(first, permuted(first, second, images), images),
+        "rotation": lambda: _through_rows(first, second, images, preset, straight=True),
+        "sampled": lambda: _through_rows(first, second, images, preset, straight=False),
     }
     rows = []
     for kind in kinds:
         at = makers[kind]()
         for k in range(points):
             t = k / (points - 1)
-            loss, accuracy = _evaluate(at(t), test if test is not None else loader)
+            loss, accuracy = _evaluate(at(t), judged)
             rows.append({"kind": kind, "t": t, "loss": loss, "accuracy": accuracy})
             if progress is not None:
                 progress(len(rows), points * len(kinds))
@@ -143,9 +149,14 @@ def neurons_between(
     return mean + p * (a - mean) + q * (b - mean)
 
 
-def _straight(
-    first: Network, second: Network, loader: Iterable[Any], max_images: int | None
-) -> Callable[[float], nn.Module]:
+def _test_images(test: Any, device: torch.device) -> AlignmentImages:
+    try:
+        return AlignmentImages.of(test, device=device)
+    except DataError as error:
+        raise DataError(f"test: {str(error).removeprefix('loader: ')}") from error
+
+
+def _straight(first: Network, second: Network, images: AlignmentImages) -> Callable[[float], nn.Module]:
     def at(t: float) -> nn.Module:
         network = first.like(first.example)
         a, b, target = first.parameters, second.parameters, network.parameters
@@ -154,31 +165,30 @@ def _straight(
                 if value.is_floating_point() or value.is_complex():
                     value.copy_((1 - t) * a[name] + t * b[name])
         if 0 < t < 1 and network.norms:
-            _measure_norms(network, loader, max_images)
+            _measure_norms(network, images)
         return network.root
 
     return at
 
 
-def _measure_norms(network: Network, loader: Iterable[Any], max_images: int | None) -> None:
-    """Give every norm the statistics of the loader's images, layer after layer."""
+def _measure_norms(network: Network, images: AlignmentImages) -> None:
+    """Give every norm the statistics of the images, layer after layer."""
     reference = network.like(network.example)
     preset = Preset(norms="explicit")
     drafts = {name: value.clone() for name, value in network.parameters.items()}
     aligner = SampleAligner(reference, network, drafts, preset, align=False)
-    assemble(reference, network, aligner, loader, max_images=max_images, holdout=0.0)
+    assemble(reference, network, aligner, images)
 
 
 def _through_rows(
     first: Network,
     second: Network,
-    loader: Iterable[Any],
+    images: AlignmentImages,
     preset: Preset,
-    max_images: int | None,
     *,
     straight: bool,
 ) -> Callable[[float], nn.Module]:
-    tables = aligned_neurons([first, second], loader, preset, max_images=max_images)
+    tables = aligned_neurons([first, second], images, preset)
     blocks = {name: columns for name, (_, columns) in tables[0].rows.items()}
 
     def at(t: float) -> nn.Module:
@@ -192,20 +202,19 @@ def _through_rows(
             if not first.is_statistic(name) and (value.is_floating_point() or value.is_complex()):
                 drafts[name] = (1 - t) * value + t * tables[1].kept[name]
         aligner = SampleAligner(first, new, drafts, preset)
-        assemble(first, new, aligner, loader, max_images=max_images, holdout=0.0)
+        assemble(first, new, aligner, images)
         return new.root
 
     return at
 
 
 @torch.no_grad()
-def _evaluate(net: nn.Module, loader: Iterable[Any]) -> tuple[float, float]:
+def _evaluate(net: nn.Module, images: AlignmentImages) -> tuple[float, float]:
     loss = right = count = 0.0
-    for batch in loader:
-        inputs, targets = inputs_and_targets(batch)
+    for inputs, targets in images.batches():
         if targets is None:
             raise DataError("test: a path is evaluated on (inputs, targets), got inputs alone")
-        outputs = net(inputs.to(next(net.parameters()).device))
+        outputs = net(inputs)
         targets = targets.to(outputs.device)
         loss += cross_entropy(outputs, targets, reduction="sum").item()
         right += (outputs.argmax(1) == targets).sum().item()

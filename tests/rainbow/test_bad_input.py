@@ -128,13 +128,14 @@ def test_a_head_that_is_not_there_is_named_with_those_that_are():
 
 @pytest.mark.parametrize("loader", [[], iter(()), [torch.zeros(0, 12)]], ids=["list", "iterator", "no images"])
 def test_an_empty_loader(loader):
-    with pytest.raises(DataError, match=r"loader: (it yields no batch|its first batch has no images)"):
+    with pytest.raises(DataError, match="loader: it yields no images"):
         rn.fit(mlp(), loader)
 
 
 def test_an_iterator_that_was_used_up_says_so():
     rainbow = rn.fit(mlp(), [IMAGES])
     once = iter([IMAGES])
+    rainbow.sample(once)
     with pytest.raises(DataError, match="used up"):
         rainbow.sample(once)
 
@@ -147,7 +148,7 @@ def test_too_few_images_for_max_images():
 
 
 @pytest.mark.parametrize(
-    "batch", [{"x": IMAGES}, "images", (1, 2), IMAGES.numpy()], ids=["dict", "str", "int", "numpy"]
+    "batch", [{"x": IMAGES}, "images", (1, 2), [], ()], ids=["dict", "str", "int", "list", "tuple"]
 )
 def test_batches_that_are_no_tensors(batch):
     with pytest.raises(DataError, match="loader: a batch must be inputs or"):

@@ -98,36 +98,50 @@ sys.path[:0] = sys.argv[1:3]
 import torch
 torch.distributed.init_process_group("gloo")
 from test_several import fitted_and_drawn
-fitted_and_drawn(sys.argv[3], torch.distributed.get_rank(), 2)
+rank = torch.distributed.get_rank()
+fitted_and_drawn(sys.argv[3], rank, 2)
+fitted_and_drawn(sys.argv[3] + "-own", rank, 2, shard=False)
 torch.distributed.destroy_process_group()
 """
 
 
-def fitted_and_drawn(path: str | Path, rank: int, size: int) -> None:
+def fitted_and_drawn(path: str | Path, rank: int, size: int, *, shard: bool = True) -> None:
     torch.set_num_threads(1)
     case = CASES["norm_last"]
-    nets, images = [case.network(seed) for seed in (0, 1)], case.images(160)[rank::size]
-    rainbow = rn.fit(nets, [images])
-    drawn = rainbow.sample([images], width=2, holdout=0.0)
+    nets, images = [case.network(seed) for seed in (0, 1)], case.images(160)
+    own = images.split(23) if shard else [images[rank::size]]
+    rainbow = rn.fit(nets, rn.AlignmentImages(own, holdout=0.0, shard=shard))
+    sample = rainbow.draw(rn.AlignmentImages(own, holdout=0.1 if shard else 0.0, shard=shard), width=2)
+    drawn = sample.network
+    assert sample.images == 160
     laws = {f"law/{name}/{i}": m for name, law in rainbow.laws.items() for i, m in enumerate(moments(law))}
     tensors = laws | {f"net/{name}": value for name, value in drawn.state_dict().items()}
     save_file({k: v.contiguous() for k, v in tensors.items()}, f"{path}-{rank}-{size}.safetensors")
 
 
-def test_two_processes_with_half_the_images_each_do_what_one_does(tmp_path):
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("processes")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     assert rn.__file__ is not None
-    arguments = [str(Path(__file__).parent), str(Path(__file__).parents[1]), str(tmp_path / "run")]
+    arguments = [str(Path(__file__).parent), str(Path(__file__).parents[1]), str(folder / "run")]
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     children = [
         subprocess.Popen([sys.executable, "-c", CHILD, *arguments], env={**os.environ, **common, "RANK": str(rank)})
         for rank in range(2)
     ]
-    fitted_and_drawn(tmp_path / "run", 0, 1)
     assert [child.wait(timeout=120) for child in children] == [0, 0]
-    first, second, one = (load_file(tmp_path / f"run-{end}.safetensors") for end in ("0-2", "1-2", "0-1"))
+    return folder
+
+
+@pytest.mark.parametrize("shard", [True, False], ids=["one loader", "a loader each"])
+def test_two_processes_with_half_the_images_each_do_what_one_does(processes, tmp_path, shard):
+    name = "run" if shard else "run-own"
+    fitted_and_drawn(tmp_path / name, 0, 1, shard=shard)
+    first, second = (load_file(processes / f"{name}-{rank}-2.safetensors") for rank in range(2))
+    one = load_file(tmp_path / f"{name}-0-1.safetensors")
     assert all(torch.equal(first[name], second[name]) for name in first)
     for name, value in one.items():
         scale = max(value.abs().max().item(), 1e-6)

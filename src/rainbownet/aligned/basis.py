@@ -9,6 +9,7 @@ from torch import Tensor
 from rainbownet.graph import Reader
 
 Flatten = Literal["channels", "features"] | str
+FLATTENS = ("channels", "features")
 """At a flatten, whether maps act on channels, position by position (R), or on all flattened features (the tutorial)."""
 
 

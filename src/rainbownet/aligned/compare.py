@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,13 +13,13 @@ from jaxtyping import Float, Inexact
 from torch import Tensor, fx, nn
 
 from rainbownet.aligned import Procrustes, alignment_quality, polar_factor
-from rainbownet.aligned.basis import Flatten, channel_rows, map_size, read_through
-from rainbownet.errors import RainbowError, RainbowWarning
+from rainbownet.aligned.basis import FLATTENS, Flatten, channel_rows, map_size, read_through
+from rainbownet.arguments import one_of, seed_of
+from rainbownet.errors import RainbowWarning
 from rainbownet.graph import Network, Reader
 from rainbownet.moments import CrossMoment
 from rainbownet.spectra.measures import bures_cosine, effective_rank
-from rainbownet.walk import Chunk, ImageChunks, first_inputs, walk
-from rainbownet.walk.plan import chunk_size, default_budget, default_images
+from rainbownet.walk import HOLDOUT, AlignmentImages, Chunk, Visitor
 
 _Key = tuple[fx.Node, int, int]
 
@@ -27,15 +27,15 @@ _Key = tuple[fx.Node, int, int]
 def compare(
     a: nn.Module,
     b: nn.Module,
-    loader: Iterable[Any],
+    loader: Any,
     *,
     max_images: int | None = None,
-    holdout: float = 0.1,
+    holdout: float = HOLDOUT,
     seed: int = 0,
     flatten: Flatten = "channels",
-    budget: int | None = None,
+    budget: int | str | None = None,
     device: torch.device | str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
     r"""Compare two networks layer by layer, up to a rotation of the channels that each layer reads.
 
@@ -48,7 +48,7 @@ def compare(
     Args:
         a: The network whose channels are the basis.
         b: A network of the same operations; its widths may differ.
-        loader: Yields inputs or (inputs, targets).
+        loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
         max_images: Images to read; by default 4096, more where the width asks for it, fewer where the loader ends.
         holdout: Share of the images that is kept to measure the alignment, at most one half.
         seed: Seed of the random rotations.
@@ -82,33 +82,22 @@ def compare(
           layer  channels_a  similarity  error  weights_aligned
         0     2           8         1.0    0.0              1.0
     """
-    if not 0 <= holdout <= 0.5:
-        raise RainbowError(f"holdout: expected a share between 0 and 0.5, got {holdout}")
-    example = first_inputs(loader, device=device)
-    networks = Network(a, example), Network(b, example)
+    one_of("flatten", flatten, FLATTENS)
+    generator = torch.Generator().manual_seed(seed_of(seed))
+    images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
+    networks = Network(a, images.example), Network(b, images.example)
     networks[0].check_same_structure(networks[1], "b")
-    budget = default_budget(example) if budget is None else budget
-    limit = max(map(default_images, networks)) if max_images is None else max_images
-    chunks = ImageChunks(
-        loader,
-        size=chunk_size(networks, budget),
-        limit=limit,
-        exact=max_images is not None,
-        every=round(1 / holdout) if holdout else 0,
-        like=example,
-    )
-    visitor = _Pairs(*networks, flatten, None if progress is None else lambda images: progress(images, limit))
-    walk(networks, chunks, visitor, budget=budget)
-    generator = torch.Generator().manual_seed(seed)
+    visitor = _Pairs(*networks, flatten)
+    images.walk(networks, visitor, seen=progress)
     return pd.DataFrame([visitor.row(reader, generator) for reader in visitor.readers])
 
 
-class _Pairs:
+class _Pairs(Visitor):
     """The visitor: the moments of every activation that neurons are read from, and in the end the rows."""
 
-    def __init__(self, a: Network, b: Network, flatten: Flatten, progress: Callable[[int], None] | None) -> None:
+    def __init__(self, a: Network, b: Network, flatten: Flatten) -> None:
         self.flatten: Flatten = flatten
-        self.weights_a, self.weights_b, self.progress = a.parameters, b.parameters, progress
+        self.weights_a, self.weights_b = a.parameters, b.parameters
         self.readers = [reader for reader in a.readers if not reader.frozen]
         self.others = {reader.parameter: reader for reader in b.readers}
         self.moments: dict[_Key, tuple[list[CrossMoment], list[CrossMoment]]] = {}
@@ -119,13 +108,6 @@ class _Pairs:
             for r in self.readers
             if self.weights_a[r.parameter].is_complex() or self.weights_b[r.parameter].is_complex()
         }
-        self.images = 0
-
-    def needs(self, node: fx.Node) -> Sequence[fx.Node]:
-        return ()
-
-    def ready(self, node: fx.Node) -> None:
-        raise AssertionError("nothing waits in this walk")
 
     def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
         for key, reader in {_key(r): r for r in self.readers if r.source is node}.items():
@@ -139,9 +121,6 @@ class _Pairs:
                 ]
                 for g, moment in enumerate(self._of(key, reader, rows[0])[held]):
                     moment.update(rows[0][g], rows[1][g])
-        if node.op == "placeholder" and self.progress is not None:
-            self.images += len(chunk.inputs)
-            self.progress(self.images)
 
     def row(self, reader: Reader, generator: torch.Generator) -> dict[str, Any]:
         """Return what is known of the layer of a reader, once the walk is done."""

@@ -1,6 +1,7 @@
 """Matching neurons by permutation: the same function, its neurons in the order of another network's."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,10 @@ from rainbownet.aligned.basis import channel_rows
 from rainbownet.errors import ArchitectureError
 from rainbownet.graph import Network, Reader
 from rainbownet.moments import CrossMoment
-from rainbownet.walk import Chunk, ImageChunks, walk
-from rainbownet.walk.plan import chunk_size, default_budget
+from rainbownet.walk import AlignmentImages, Chunk, Visitor
 
 
-def permuted(first: Network, second: Network, loader: Iterable[Any], max_images: int | None = None) -> Network:
+def permuted(first: Network, second: Network, images: AlignmentImages) -> Network:
     """Return a network with the neurons of each population permuted to match those of another: the same function.
 
     Neurons are matched by linear assignment on the sum of the cross moments of all activations they appear in.
@@ -24,8 +24,7 @@ def permuted(first: Network, second: Network, loader: Iterable[Any], max_images:
     Args:
         first: The network to match.
         second: The network to permute, of the same shapes.
-        loader: The images.
-        max_images: How many of them.
+        images: The images; all of them unless they say how many.
 
     Returns:
         A permuted copy of the second network.
@@ -34,16 +33,7 @@ def permuted(first: Network, second: Network, loader: Iterable[Any], max_images:
         ArchitectureError: If a layer reads several channels of one neuron.
     """
     matcher = _Matcher(first)
-    budget = default_budget(first.example)
-    chunks = ImageChunks(
-        loader,
-        size=chunk_size([first, second], budget),
-        limit=max_images,
-        exact=max_images is not None,
-        every=0,
-        like=first.example,
-    )
-    walk([first, second], chunks, matcher, budget=budget)
+    images.walk([first, second], matcher, least=math.inf)
     orders = matcher.orders()
     result = second.like(second.example)
     values, targets = second.parameters, result.parameters
@@ -84,19 +74,13 @@ def _permute_reading(network: Network, reader: Reader, orders: dict[str, np.ndar
     weight.copy_(split.reshape(shape).movedim(-1, axis))
 
 
-class _Matcher:
+class _Matcher(Visitor):
     """Sums, for each population, the cross moments of every activation its neurons appear in."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.moments: dict[tuple[fx.Node, int], CrossMoment] = {}
         self.readers = {(r.source, r.dim): r for r in network.readers if not r.frozen}
-
-    def needs(self, node: fx.Node) -> Sequence[fx.Node]:
-        return ()
-
-    def ready(self, node: fx.Node) -> None:
-        raise AssertionError("nothing waits in this walk")
 
     def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
         for key, reader in self.readers.items():

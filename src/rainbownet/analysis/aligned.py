@@ -1,24 +1,22 @@
 """Aligned networks: the activations' moments and the rows of the weights of several networks, in one basis."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from rainbownet.aligned.basis import Flatten, map_size
+from rainbownet.aligned.basis import FLATTENS, Flatten, map_size
 from rainbownet.analysis.layer import AlignedLayer, match, turned, weight_rows
 from rainbownet.analysis.moments import HubMoments, Maps, key_of
+from rainbownet.arguments import one_of
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph import Network, Reader
 from rainbownet.rainbow.several import ROUNDS
-from rainbownet.walk import Chunk, ImageChunks, first_inputs, walk
-from rainbownet.walk.plan import chunk_size, default_budget, default_images
+from rainbownet.walk import HOLDOUT, AlignmentImages
 
 
 @dataclass(frozen=True)
@@ -76,17 +74,17 @@ class Aligned:
 
 def align_networks(
     networks: nn.Module | Sequence[nn.Module],
-    loader: Iterable[Any],
+    loader: Any,
     *,
     reference: int | str = 0,
     layers: Sequence[str] | None = None,
     max_images: int | None = None,
-    holdout: float = 0.1,
-    test: Iterable[Any] | None = None,
+    holdout: float = HOLDOUT,
+    test: Any = None,
     flatten: Flatten = "channels",
-    budget: int | None = None,
+    budget: int | str | None = None,
     device: torch.device | str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Aligned:
     r"""Bring the weight layers of several networks to the channels of a reference, in one pass over the images.
 
@@ -97,7 +95,7 @@ def align_networks(
     Args:
         networks: A network, or several of the same operations; their widths may differ unless the reference is the
             mean.
-        loader: Yields inputs or (inputs, targets).
+        loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
         reference: Number of the network whose channels are the basis, or `"mean"`.
         layers: Names of the layers wanted; all by default.
         max_images: Images to read; by default 4096, more where the width asks for it, fewer where the loader ends.
@@ -134,21 +132,20 @@ def align_networks(
     modules = [networks] if isinstance(networks, nn.Module) else list(networks)
     if not modules:
         raise ArchitectureError("networks: an empty sequence; one network at least is needed")
-    if not 0 <= holdout <= 0.5:
-        raise RainbowError(f"holdout: expected a share between 0 and 0.5, got {holdout}")
+    one_of("flatten", flatten, FLATTENS)
     if not (reference == "mean" or (isinstance(reference, int) and 0 <= reference < len(modules))):
         raise RainbowError(f"reference: expected 'mean' or a number below {len(modules)}, got {reference!r}")
     basis = reference if isinstance(reference, int) else 0
-    example = first_inputs(loader, device=device)
-    traced = [Network(module, example) for module in modules]
+    images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
+    if reference == "mean":
+        images.check_passes(1 + ROUNDS, "aligning to the mean")
+    held = None if test is None else AlignmentImages.of(test, device=images.example.device)
+    traced = [Network(module, images.example) for module in modules]
     for k, network in enumerate(traced):
         if reference == "mean":
             traced[0].check_same(network, f"network {k}")
         traced[basis].check_same_structure(network, f"network {k}")
     named = _chosen(traced[0], layers)
-    budget = default_budget(example) if budget is None else budget
-    limit = max(map(default_images, traced)) if max_images is None else max_images
-    every = round(1 / holdout) if holdout and test is None else 0
 
     def walked(previous: list[Maps] | None, *, last: bool) -> tuple[HubMoments, list[Maps]]:
         visitor = HubMoments(
@@ -158,10 +155,8 @@ def align_networks(
             reference=basis,
             previous=previous,
             keep_self=last,
-            progress=None if progress is None else partial(_report, progress, limit),
         )
-        chunks = _chunks(loader, test if last else None, chunk_size(traced, budget), limit, max_images, every, example)
-        walk(traced, chunks, visitor, budget=budget)
+        images.walk(traced, visitor, test=held if last else None, seen=progress)
         return visitor, visitor.rotations()
 
     maps: list[Maps] | None = None
@@ -169,11 +164,8 @@ def align_networks(
         _, maps = walked(maps, last=False)
     visitor, maps = walked(maps, last=True)
     found = [layer for name, reader in named.items() for layer in _layers(name, reader, traced, visitor, maps)]
-    return Aligned({layer.name: layer for layer in found}, len(traced), basis, visitor.images)
-
-
-def _report(progress: Callable[[int, int], None], limit: int, images: int) -> None:
-    progress(images, limit)
+    number = images.images + (0 if held is None else held.images)
+    return Aligned({layer.name: layer for layer in found}, len(traced), basis, number)
 
 
 def _chosen(network: Network, layers: Sequence[str] | None) -> dict[str, Reader]:
@@ -185,22 +177,6 @@ def _chosen(network: Network, layers: Sequence[str] | None) -> dict[str, Reader]
     if unknown := [name for name in layers if name not in named]:
         raise ArchitectureError(f"layers: {unknown} read no activation; the layers are {list(named)}")
     return {name: reader for name, reader in named.items() if name in layers}
-
-
-def _chunks(
-    loader: Iterable[Any],
-    test: Iterable[Any] | None,
-    size: int,
-    limit: int,
-    max_images: int | None,
-    every: int,
-    example: Tensor,
-) -> Iterator[Chunk]:
-    fitted = ImageChunks(loader, size=size, limit=limit, exact=max_images is not None, every=every, like=example)
-    if test is None:
-        return iter(fitted)
-    held = ImageChunks(test, size=size, limit=None, exact=False, every=0, like=example)
-    return chain(fitted, (replace(chunk, index=-1 - chunk.index, fitted=0) for chunk in held))
 
 
 def _layers(

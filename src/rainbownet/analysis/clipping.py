@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from rainbownet.analysis.aligned import Aligned, align_networks
 from rainbownet.analysis.bases import BASES, channel_rows_of, explained_shares, layer_basis
 from rainbownet.analysis.layer import AlignedLayer, turned, weight_rows
+from rainbownet.data import Images
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph.trace import private_copy
 from rainbownet.training import evaluate
@@ -66,8 +67,8 @@ def clip(
 
 def clipping_curve(
     network: nn.Module,
-    loader: Iterable[Any],
-    test: Iterable[Any],
+    loader: Any,
+    test: Images | Iterable[Any],
     *,
     bases: Sequence[str] = BASES,
     ranks: Sequence[int] | int = STEPS,
@@ -78,13 +79,13 @@ def clipping_curve(
     index: int = 0,
     seed: int = 0,
     max_images: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
     """Classify with one layer clipped at a time, or with all of them, rank after rank.
 
     Args:
         network: The trained network.
-        loader: Yields inputs or (inputs, targets): the images whose activations give a basis.
+        loader: Yields inputs or (inputs, targets), see `AlignmentImages`: the images whose activations give a basis.
         test: Yields (inputs, targets) to classify.
         bases: Which bases; see `layer_basis`.
         ranks: Ranks to try, or into how many steps from 0 to the dimension of each layer.
@@ -110,7 +111,7 @@ def clipping_curve(
     found = align_networks(network, loader, layers=layers, max_images=max_images) if aligned is None else aligned
     chosen = [found[name] for name in (found.layers if layers is None else layers)]
     sets = [chosen] if together else [[layer] for layer in chosen]
-    test = test if hasattr(test, "__getitem__") else list(test)
+    test = test if isinstance(test, Images) or hasattr(test, "__getitem__") else list(test)
     clipped = private_copy(network)
     full = evaluate(clipped, test).accuracy
     plans = [(part, kind, _grid(part, axis, ranks)) for part in sets for kind in bases]

@@ -1,7 +1,7 @@
 """Moments of several networks at once: what a walk accumulates at every activation that weights read."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from rainbownet.errors import RainbowWarning
 from rainbownet.graph import Network, Reader
 from rainbownet.moments import CrossMoment
 from rainbownet.rainbow.several import completed
-from rainbownet.walk import Chunk
+from rainbownet.walk import Chunk, Visitor
 
 Key = tuple[fx.Node, int, int]
 """An activation, the axis that is read, and the number of groups it is read in."""
@@ -32,7 +32,7 @@ def key_of(reader: Reader) -> Key:
     return reader.source, reader.dim, reader.groups
 
 
-class HubMoments:
+class HubMoments(Visitor):
     """The visitor: for every network, the moments of its channels with those of a hub, the common basis.
 
     Args:
@@ -43,7 +43,6 @@ class HubMoments:
         previous: Rotations of every network onto the hub; the hub is the mean of the rotated activations then, and the
             reference itself without them.
         keep_self: Whether the self moments are wanted.
-        progress: Called with the images seen.
     """
 
     def __init__(
@@ -55,27 +54,17 @@ class HubMoments:
         reference: int = 0,
         previous: Sequence[Maps] | None = None,
         keep_self: bool = True,
-        progress: Callable[[int], None] | None = None,
     ) -> None:
         self.flatten: Flatten = flatten
-        self.reference, self.previous, self.keep_self, self.progress = reference, previous, keep_self, progress
+        self.reference, self.previous, self.keep_self = reference, previous, keep_self
         self.others = [{reader.parameter: reader for reader in network.readers} for network in networks]
         self.readers = {key_of(reader): reader for reader in readers}
         # Real weights read the real and the imaginary part of an activation alike, and commute with real maps only.
         self.complex = {
             key_of(r) for r in readers for network in networks if network.parameters[r.parameter].is_complex()
         }
-        self.images = 0
         self._fitted: dict[tuple[Key, int, int], CrossMoment] = {}
         self._held: dict[tuple[Key, int, int], CrossMoment] = {}
-
-    def needs(self, node: fx.Node) -> Sequence[fx.Node]:
-        """Nothing: rotations are computed after the walk."""
-        return ()
-
-    def ready(self, node: fx.Node) -> None:
-        """Never called."""
-        raise AssertionError("nothing waits in this walk")
 
     def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
         """Accumulate the moments of a new value, fitted and held-out images apart."""
@@ -88,10 +77,6 @@ class HubMoments:
             ):
                 if len(values[0][part]):
                     self._add(moments, key, [value[part] for value in values])
-        if node.op == "placeholder":
-            self.images += len(chunk.inputs)
-            if self.progress is not None:
-                self.progress(self.images)
 
     def moments(self, key: Key, network: int) -> tuple[list[CrossMoment], list[CrossMoment | None]]:
         """Return the moments of a network at an activation, one for each group: fitted and held out.

@@ -35,7 +35,7 @@ def compare(
     from rainbownet.cli.images import Share
     from rainbownet.cli.networks import build
     from rainbownet.cli.output import check_writable, write_json
-    from rainbownet.cli.processes import processes, summed
+    from rainbownet.cli.processes import processes
     from rainbownet.cli.progress import progress
     from rainbownet.errors import ArchitectureError, RainbowError
 
@@ -48,21 +48,17 @@ def compare(
     if len(arguments) > 2:
         raise ArchitectureError(f"--kwargs is given {len(arguments)} times; once for both networks, or twice")
     a, b = build(network, arguments[0], files[0]), build(other or network, arguments[-1], files[1])
-    block = round(1 / holdout) if holdout else 1
     with processes(device) as place:
-        share = Share(
-            source.load(split), device=place.device, number=images, rank=place.rank, world=place.world, block=block
-        )
+        share = Share(source.load(split), device=place.device, number=images)
         number = len(share.order) if images is not None else None
         with progress("comparing", "images", shown=place.first) as report:
             table = compare_networks(
                 a, b, share, max_images=number, holdout=holdout, seed=seed, flatten=flatten, progress=report
             )
-        total = summed(len(share.order), place)
         if not place.first:
             return
     print_comparison(table, f"{files[0]} and {files[1]}")
-    write_json(json, "compare", settings, {"images": total, "layers": table})
+    write_json(json, "compare", settings, {"images": len(share.order), "layers": table})
 
 
 def print_comparison(table: "pd.DataFrame", what: str, *, number: str = "") -> None:

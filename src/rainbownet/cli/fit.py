@@ -74,7 +74,7 @@ def fit(
     with processes(device) as place:
         import rainbownet as rn
 
-        share = Share(source.load(split), device=place.device, number=images, rank=place.rank, world=place.world)
+        share = Share(source.load(split), device=place.device, number=images)
         rainbow = rn.fit(
             nets,
             share,

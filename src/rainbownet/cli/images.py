@@ -1,4 +1,4 @@
-"""The images a verb reads: loaded by name, in a fixed random order, this process's share of them."""
+"""The images a verb reads: loaded by name, in a fixed random order."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,16 +60,10 @@ class ImageOptions:
 class Share:
     """Batches of the images, in a random order that is always the same, on a device.
 
-    Several processes take turns at blocks of `block` images, so that one image in `block` is held out by all of them
-    together as it would be by one.
-
     Args:
         images: The data set.
         device: Where batches are wanted.
-        number: Images to read in all; all by default.
-        rank: Number of this process.
-        world: Number of processes.
-        block: Images in a block.
+        number: Images to read; all by default.
     """
 
     def __init__(
@@ -78,9 +72,6 @@ class Share:
         *,
         device: str,
         number: int | None = None,
-        rank: int = 0,
-        world: int = 1,
-        block: int = 10,
     ) -> None:
         import torch
 
@@ -88,9 +79,7 @@ class Share:
             raise DataError(f"--images {number}: data set {images.name!r} has only {len(images)} images in this split")
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:number]
         self.images, self.device = images, device
-        self.order: Tensor = order[torch.arange(len(order)) // block % world == rank]
-        if not len(self.order):
-            raise DataError(f"data set {images.name!r}: {len(order)} images are too few for {world} processes")
+        self.order: Tensor = order
 
     @property
     def normalisation(self) -> dict[str, Any] | None:

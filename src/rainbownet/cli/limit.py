@@ -82,9 +82,7 @@ def limit(
     with processes(device) as place:
         if place.world > 1:
             raise RainbowError("a limit is computed in one process; call rainbownet without torchrun")
-        share = Share(
-            source.load(split), device=place.device, number=images, block=round(1 / holdout) if holdout else 1
-        )
+        share = Share(source.load(split), device=place.device, number=images)
         aligned["max_images"] = len(share.order) if images is not None else None
         built: dict[str, Any] = {"landmarks": landmarks, "method": method, "layers": layers, "seed": seed, **aligned}
         with progress("limit", "stages") as report:

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rainbownet.errors import RainbowError
-
 
 @dataclass(frozen=True)
 class Place:
@@ -43,13 +41,10 @@ def processes(device: str | None = None) -> Iterator[Place]:
     """
     import torch
 
-    try:
-        kind = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        if kind.type == "cuda" and not torch.cuda.is_available():
-            raise RainbowError(f"device: {device!r} was asked for, but PyTorch sees no GPU here")
-        torch.empty(0, device=kind)
-    except (RuntimeError, AssertionError) as error:
-        raise RainbowError(f"device: {device!r} cannot be used ({str(error).splitlines()[0]})") from error
+    from rainbownet.walk.plan import usable_device
+
+    kind = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    assert kind is not None
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield Place(str(kind))
@@ -63,14 +58,3 @@ def processes(device: str | None = None) -> Iterator[Place]:
         yield Place(name, torch.distributed.get_rank(), world)
     finally:
         torch.distributed.destroy_process_group()
-
-
-def summed(count: int, place: Place) -> int:
-    """Return the sum of a number of things over all processes."""
-    if place.world == 1:
-        return count
-    import torch
-
-    total = torch.tensor([count], dtype=torch.int64, device=place.device)
-    torch.distributed.all_reduce(total)
-    return int(total.item())

@@ -63,9 +63,8 @@ def sample(
     from rainbownet.cli.images import Share
     from rainbownet.cli.laws import alignment_from, budget_from, width_from
     from rainbownet.cli.output import check_writable, write_json
-    from rainbownet.cli.processes import processes, summed
+    from rainbownet.cli.processes import processes
     from rainbownet.cli.progress import progress
-    from rainbownet.errors import RainbowError
     from rainbownet.rainbow import load
 
     check_writable(out, json)
@@ -82,13 +81,8 @@ def sample(
     drawn["width"] = law.product_widths() if width == "products" else width_from(width)
     drawn["layers"] = _layers(law, layers, until)
     test = None if test_split == "none" else source.load(test_split)
-    block = round(1 / holdout) if holdout else 1
     with processes(device) as place:
-        if classifier != "aligned" and place.world > 1:
-            raise RainbowError(f"--classifier {classifier} needs the features of all images in one process")
-        share = Share(
-            source.load(split), device=place.device, number=images, rank=place.rank, world=place.world, block=block
-        )
+        share = Share(source.load(split), device=place.device, number=images)
         drawn["max_images"] = len(share.order) if images is not None else None
         with progress("sampling", "layers", shown=place.first) as report:
             new = law.draw(share, progress=report, **drawn)
@@ -96,16 +90,15 @@ def sample(
         if control:
             with progress("white control", "layers", shown=place.first) as report:
                 white = law.white().draw(share, progress=report, **drawn)
-        number = summed(new.images, place)
         if not place.first:
             return
     accuracies = _accuracies(law, new, white, test)
     copies = _copies(new)
     if out is not None:
         _write(out, new, settings)
-    _print(rainbow, new, accuracies, copies, number, out)
+    _print(rainbow, new, accuracies, copies, new.images, out)
     results = {
-        "images": number,
+        "images": new.images,
         "accuracies": accuracies,
         "alignment": new.alignment,
         "control_alignment": None if white is None else white.alignment,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx, nn
 
 from rainbownet.aligned import Alignment, LeastSquares, Procrustes
+from rainbownet.arguments import seed_of, whole
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
 from rainbownet.graph.trace import fetch
@@ -24,8 +25,8 @@ from rainbownet.limit.surgery import FOLDER, key, with_layers
 from rainbownet.moments.sums import distributed
 from rainbownet.rainbow.drafts import kept_populations, stream
 from rainbownet.rainbow.neurons import parameters_of
-from rainbownet.walk import ImageChunks, first_inputs, walk
-from rainbownet.walk.plan import ROWS_PER_CHANNEL, chunk_size, default_budget, default_images
+from rainbownet.walk import HOLDOUT, AlignmentImages
+from rainbownet.walk.plan import ROWS_PER_CHANNEL, default_images
 
 if TYPE_CHECKING:
     from rainbownet.rainbow.model import Rainbow
@@ -39,7 +40,7 @@ PARTS = ("features", "map")
 
 def build_limit(
     rainbow: Rainbow,
-    loader: Iterable[Any],
+    loader: Any,
     *,
     landmarks: int = 1024,
     method: str = "rpcholesky",
@@ -47,10 +48,10 @@ def build_limit(
     seed: int = 0,
     alignment: Alignment | None = None,
     max_images: int | None = None,
-    holdout: float = 0.1,
-    budget: int | None = None,
+    holdout: float = HOLDOUT,
+    budget: int | str | None = None,
     device: torch.device | str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> LimitNetwork:
     """Compute the network that samples of a rainbow tend to as their width grows.
 
@@ -67,7 +68,7 @@ def build_limit(
 
     Args:
         rainbow: The fitted rainbow; its laws must be Gaussian, White or Kronecker.
-        loader: Yields inputs or (inputs, targets).
+        loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
         landmarks: Landmarks of each layer, fewer where fewer rows explain the kernel or there are fewer.
         method: How they are chosen, see `choose_landmarks`.
         layers: Prefixes of the modules whose neurons go to the limit; the others keep the trained ones. All by default.
@@ -104,10 +105,11 @@ def build_limit(
     """
     preset = rainbow.preset
     chosen = preset.alignment if alignment is None else alignment
-    _check(chosen, landmarks, holdout, preset.flatten)
-    example = first_inputs(loader, device=device)
-    reference = rainbow.network.like(example)
-    if example.is_complex():
+    _check(chosen, landmarks, preset.flatten)
+    seed = seed_of(seed)
+    images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
+    reference = rainbow.network.like(images.example)
+    if images.example.is_complex():
         raise RainbowError("loader: its inputs are complex; limits are computed for real networks")
     parameters = parameters_of(reference, fold=preset.norms == "folded")
     folded = {norm.name for norm in parameters.folded}
@@ -133,15 +135,7 @@ def build_limit(
         fits[path] = LayerFit(plan.name, features, own_map, candidates, method)
     norms = [norm.name for norm in reference.norms if norm.name not in folded and norm.node in _after(plans)]
     visitor = LimitVisitor(pair[0], pair[1], fits, chosen, norms)
-    chunks = ImageChunks(
-        loader,
-        size=chunk_size(pair, budget := default_budget(example) if budget is None else budget),
-        limit=_images(reference, plans, landmarks) if max_images is None else max_images,
-        exact=max_images is not None,
-        every=round(1 / holdout) if holdout else 0,
-        like=example,
-    )
-    walk(pair, chunks, visitor, budget=budget, progress=progress)
+    images.walk(pair, visitor, least=_images(reference, plans, landmarks), progress=progress)
     for norm in norms:
         fetch(white, norm).load_state_dict(pair[1].modules[norm].state_dict())
     done = [
@@ -149,22 +143,19 @@ def build_limit(
         for plan, activation, fit in zip(plans, activations, fits.values(), strict=True)
     ]
     network = with_layers(white, reference.traced.graph, plans, done)
-    provenance = {"images": chunks.images, "seed": seed, "method": method, "alignment": chosen.to_dict()}
+    provenance = {"images": images.images, "seed": seed, "method": method, "alignment": chosen.to_dict()}
     paths = {plan.name: f"{FOLDER}.{key(plan)}" for plan in plans}
     ends = {plan.name: (plan.nodes or [plan.source])[-1].name for plan in plans}
     return LimitNetwork(network, paths, visitor.table(), provenance, ends)
 
 
-def _check(alignment: Alignment, landmarks: int, holdout: float, flatten: str) -> None:
+def _check(alignment: Alignment, landmarks: int, flatten: str) -> None:
     if not isinstance(alignment, Procrustes | LeastSquares):
         raise RainbowError(
             f"alignment: the features of a limit have no channels to match one by one, so {alignment.name!r} has no "
             "meaning; use Procrustes() or LeastSquares()"
         )
-    if landmarks < 1:
-        raise RainbowError(f"landmarks: expected a positive number, got {landmarks}")
-    if not 0 <= holdout <= 0.5:
-        raise RainbowError(f"holdout: expected a share between 0 and 0.5, got {holdout}")
+    whole("landmarks", landmarks, least=1)
     if flatten == "features":
         raise RainbowError("flatten: the maps of a limit act on channels; fit the rainbow with flatten='channels'")
     if distributed():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -31,7 +31,7 @@ _BATCH = 200
 def limit_distances(
     rainbow: Rainbow,
     limit: LimitNetwork,
-    loader: Iterable[Any],
+    loader: Any,
     inputs: Tensor,
     *,
     widths: Sequence[int | float] = (1, 2, 4, 8),

@@ -15,7 +15,7 @@ from rainbownet.limit.landmarks import choose_landmarks
 from rainbownet.limit.layers import LimitFeatures, LimitLayer, LimitMap, rows_of_channels
 from rainbownet.limit.nystrom import NystromFeatures
 from rainbownet.moments import ChannelMoment, CrossMoment
-from rainbownet.walk import Chunk
+from rainbownet.walk import Chunk, Visitor
 
 
 @dataclass
@@ -119,7 +119,7 @@ class LayerFit:
         return self.features.fitted, self.map.map
 
 
-class LimitVisitor:
+class LimitVisitor(Visitor):
     """The visitor that builds layers of infinite width; the reference is walked first, the limit second.
 
     Args:

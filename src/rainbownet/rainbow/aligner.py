@@ -19,7 +19,7 @@ from rainbownet.moments import ChannelMoment, CrossMoment
 from rainbownet.rainbow.classifier import Features
 from rainbownet.rainbow.neurons import parameters_of
 from rainbownet.rainbow.presets import Preset
-from rainbownet.walk import Chunk
+from rainbownet.walk import Chunk, Visitor
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Pair:
         return row
 
 
-class SampleAligner:
+class SampleAligner(Visitor):
     """The visitor of sampling.
 
     Args:

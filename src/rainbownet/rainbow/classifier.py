@@ -1,6 +1,7 @@
 """Retraining the classifier on sampled features: ridge in closed form, or logistic regression by L-BFGS."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,8 +12,8 @@ from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.graph import Network, Reader
-from rainbownet.walk import Chunk, ImageChunks, first_inputs, walk
-from rainbownet.walk.plan import chunk_size, default_budget
+from rainbownet.moments.sums import distributed
+from rainbownet.walk import AlignmentImages, Chunk, Visitor
 
 Classifier = Literal["aligned", "ridge", "logistic"] | str
 
@@ -58,13 +59,13 @@ def _classifier_of(network: Network) -> Reader:
 
 
 def retrain_classifier(
-    module: nn.Module, loader: Iterable[Any], kind: Classifier = "ridge", *, max_images: int | None = None
+    module: nn.Module, loader: Any, kind: Classifier = "ridge", *, max_images: int | None = None
 ) -> nn.Module:
     """Return a copy of a network whose last linear layer is fitted anew, the others as they are.
 
     Args:
         module: A network that ends in a linear layer.
-        loader: Yields (inputs, targets).
+        loader: Yields (inputs, targets); see `AlignmentImages`.
         kind: `"ridge"`: regression on ±1 indicators, in closed form; `"logistic"`: by L-BFGS.
         max_images: Images to use; all the loader yields by default.
 
@@ -75,37 +76,34 @@ def retrain_classifier(
         ArchitectureError: If the output is not that of one linear layer.
         DataError: If the loader gives no targets.
     """
-    network = Network(module, first_inputs(loader))
+    check_one_process(kind)
+    images = AlignmentImages.of(loader, max_images=max_images)
+    network = Network(module, images.example)
     features = Features(network)
-    budget = default_budget(network.example)
-    chunks = ImageChunks(
-        loader,
-        size=chunk_size([network], budget),
-        limit=max_images,
-        exact=max_images is not None,
-        every=0,
-        like=network.example,
-    )
-    walk([network], chunks, _Collector(network, features), budget=budget)
-    retrain(network, features, chunks.targets, kind)
+    images.walk([network], _Collector(network, features), least=math.inf)
+    retrain(network, features, images.targets, kind)
     return network.root
 
 
-class _Collector:
+class _Collector(Visitor):
     """A visitor that collects features and does nothing else."""
 
     def __init__(self, network: Network, features: Features) -> None:
         self.source, self.features = features.source_in(network), features
 
-    def needs(self, node: fx.Node) -> Sequence[fx.Node]:
-        return ()
-
-    def ready(self, node: fx.Node) -> None:
-        raise AssertionError("nothing waits in this walk")
-
     def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
         if node is self.source:
             self.features.add(values[0])
+
+
+def check_one_process(kind: Classifier) -> None:
+    """Refuse to retrain where the images are shared by processes.
+
+    Raises:
+        RainbowError: Under `torch.distributed`.
+    """
+    if distributed() and torch.distributed.get_world_size() > 1:
+        raise RainbowError(f"classifier={kind!r} needs the features of all images in one process")
 
 
 def retrain(network: Network, features: Features, targets: list[Tensor | None], kind: Classifier) -> None:
@@ -128,6 +126,13 @@ def retrain(network: Network, features: Features, targets: list[Tensor | None], 
     y = torch.cat(known).to(x.device)
     parameters = network.parameters
     weight = parameters[features.reader.parameter]
+    if y.ndim != 1 or y.is_floating_point() or y.is_complex():
+        raise DataError(f"classifier={kind!r} needs classes as targets, whole numbers; got {y.dtype}, {y.ndim} axes")
+    if not 0 <= int(y.min()) <= int(y.max()) < len(weight):
+        raise DataError(
+            f"classifier={kind!r}: targets run from {int(y.min())} to {int(y.max())}, the network has {len(weight)} "
+            "outputs"
+        )
     bias = parameters.get(f"{features.reader.layer}.bias")
     if kind == "ridge":
         w, b = ridge_classifier(x, y, len(weight), offset=bias is not None)

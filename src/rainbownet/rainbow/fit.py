@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,12 +16,12 @@ from rainbownet.rainbow.model import Neurons, Rainbow, kept_parameters, realise,
 from rainbownet.rainbow.neurons import parameters_of
 from rainbownet.rainbow.presets import BEST, Preset
 from rainbownet.rainbow.several import maps_from_reference
-from rainbownet.walk import first_inputs
+from rainbownet.walk import AlignmentImages
 
 
 def fit(
     nets: nn.Module | Sequence[nn.Module],
-    loader: Iterable[Any],
+    loader: Any,
     *,
     preset: Preset = BEST,
     law: Law | None = None,
@@ -37,7 +37,7 @@ def fit(
 
     Args:
         nets: A trained module, or a sequence of modules with the same operations and shapes.
-        loader: Yields inputs or (inputs, targets).
+        loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
         preset: How to fit, and the defaults of sampling.
         law: The law of the neurons, instead of the preset's.
         head: Which layers are aligned but not drawn; `"auto"`: those that write the output.
@@ -75,35 +75,33 @@ def fit(
     if reference not in ("first", "mean"):
         raise RainbowError(f"reference: expected 'first' or 'mean', got {reference!r}")
     chosen = preset.but(law=law, **options)
-    example = first_inputs(loader)
-    networks = [Network(module, example, head=head) for module in modules]
+    images = AlignmentImages.of(loader, max_images=max_images, holdout=0.0)
+    networks = [Network(module, images.example, head=head) for module in modules]
     for i, network in enumerate(networks):
         networks[0].check_same(network, f"network {i}")
         _check_finite(network, f"network {i}")
-    neurons = aligned_neurons(networks, loader, chosen, mean=reference == "mean", max_images=max_images)
-    return _with_laws(networks[0], neurons, chosen, example)
+    neurons = aligned_neurons(networks, images, chosen, mean=reference == "mean")
+    return _with_laws(networks[0], neurons, chosen, images.example)
 
 
 def aligned_neurons(
     networks: Sequence[Network],
-    loader: Iterable[Any],
+    images: AlignmentImages,
     preset: Preset,
     *,
     mean: bool = False,
-    max_images: int | None = None,
 ) -> list[Neurons]:
     """Return the neurons of several networks in the channels of the first (R16).
 
     Args:
         networks: Networks of the same shapes.
-        loader: The images to align on; not read for a single network.
+        images: The images to align on; not read for a single network.
         preset: Says whether norms are folded and what maps act on at a flatten.
         mean: Whether to align to the mean of the aligned networks.
-        max_images: Images to use.
     """
     values = [parameters_of(network, fold=preset.norms == "folded").values for network in networks]
     if len(networks) > 1:
-        maps = maps_from_reference(networks, loader, preset.flatten, mean=mean, max_images=max_images)
+        maps = maps_from_reference(networks, images, preset.flatten, mean=mean)
         values = [_moved(network, v, m, preset) for network, v, m in zip(networks, values, maps, strict=True)]
     kept = kept_parameters(networks[0])
     return [Neurons(rows_of(networks[0], v, preset), {name: v[name] for name in kept}) for v in values]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ class Rainbow:
         """The reference network as a module, batch norms folded where the preset folds them."""
         return self.network.root
 
-    def sample(self, loader: Iterable[Any], *, width: Width = 1.0, seed: int = 0, **options: Any) -> nn.Module:
+    def sample(self, loader: Any, *, width: Width = 1.0, seed: int = 0, **options: Any) -> nn.Module:
         """Draw a new network, of any width, without training.
 
         Args:
@@ -69,13 +69,13 @@ class Rainbow:
 
         return product_widths(self.network, streams, most=most)
 
-    def draw(self, loader: Iterable[Any], *, width: Width = 1.0, seed: int = 0, **options: Any) -> Sample:
+    def draw(self, loader: Any, *, width: Width = 1.0, seed: int = 0, **options: Any) -> Sample:
         """Draw a new network and report how well it could be aligned; see `rainbownet.rainbow.sample.draw`."""
         from rainbownet.rainbow.sample import draw
 
         return draw(self, loader, width=width, seed=seed, **options)
 
-    def limit(self, loader: Iterable[Any], *, landmarks: int = 1024, **options: Any) -> LimitNetwork:
+    def limit(self, loader: Any, *, landmarks: int = 1024, **options: Any) -> LimitNetwork:
         """Compute the deterministic network that samples tend to as their width grows (theory, 8).
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +10,16 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from rainbownet.arguments import seed_of
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
 from rainbownet.graph.network import Width
 from rainbownet.laws import CopyScore, copy_score
 from rainbownet.rainbow.aligner import SampleAligner
-from rainbownet.rainbow.classifier import Classifier, Features, retrain
+from rainbownet.rainbow.classifier import Classifier, Features, check_one_process, retrain
 from rainbownet.rainbow.drafts import draft, draw_rows, kept_populations
 from rainbownet.rainbow.presets import Preset
-from rainbownet.walk import ImageChunks, WalkReport, first_inputs, walk
-from rainbownet.walk.plan import chunk_size, default_budget, default_images
+from rainbownet.walk import HOLDOUT, AlignmentImages, WalkReport
 
 if TYPE_CHECKING:
     from rainbownet.rainbow.model import Rainbow
@@ -58,17 +58,17 @@ class Sample:
 
 def draw(
     rainbow: Rainbow,
-    loader: Iterable[Any],
+    loader: Any,
     *,
     width: Width = 1.0,
     seed: int = 0,
     layers: Sequence[str] | None = None,
     classifier: Classifier = "aligned",
     max_images: int | None = None,
-    holdout: float = 0.1,
-    budget: int | None = None,
+    holdout: float = HOLDOUT,
+    budget: int | str | None = None,
     device: torch.device | str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
     **options: Any,
 ) -> Sample:
     """Draw a new network from a rainbow.
@@ -78,7 +78,7 @@ def draw(
 
     Args:
         rainbow: The fitted rainbow.
-        loader: Yields inputs or (inputs, targets).
+        loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
         width: A factor on the number of neurons, or one per module prefix.
         seed: Seed of the draws, which are the same on every device.
         layers: Prefixes of the modules whose neurons are drawn; the others keep the trained ones. All by default.
@@ -102,11 +102,12 @@ def draw(
     """
     if fitted := {"law", "norms"} & set(options):
         raise RainbowError(f"{sorted(fitted)} are options of rainbownet.fit, not of sampling")
-    if not 0 <= holdout <= 0.5:
-        raise RainbowError(f"holdout: expected a share between 0 and 0.5, got {holdout}")
+    seed = seed_of(seed)
     preset = rainbow.preset.but(**options)
-    example = first_inputs(loader, device=device)
-    reference = rainbow.network.like(example)
+    if classifier != "aligned":
+        check_one_process(classifier)
+    images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
+    reference = rainbow.network.like(images.example)
     kept = kept_populations(reference, layers)
     new = reference.resized(width, keep=kept)
     rows = draw_rows(rainbow.laws, reference, new, kept, preset, seed)
@@ -115,53 +116,36 @@ def draw(
     aligner = SampleAligner(
         reference, new, draft(rows, blocks, reference, new, preset), preset, kept=kept, features=features
     )
-    report, chunks = assemble(
-        reference, new, aligner, loader, max_images=max_images, holdout=holdout, budget=budget, progress=progress
-    )
+    report = assemble(reference, new, aligner, images, progress=progress)
     before = {}
     if features is not None:
         before = {name: new.parameters[name].clone() for name in features.classifier_parameters(new)}
-        retrain(new, features, chunks.targets, classifier)
+        retrain(new, features, images.targets, classifier)
     pairs = {name: (drawn, rainbow.laws[name].neurons()) for name, drawn in rows.items()}
-    return Sample(new.root, aligner.table(), report, chunks.images, seed, preset, pairs, before)
+    return Sample(new.root, aligner.table(), report, images.images, seed, preset, pairs, before)
 
 
 def assemble(
     reference: Network,
     new: Network,
     aligner: SampleAligner,
-    loader: Iterable[Any],
+    images: AlignmentImages,
     *,
-    max_images: int | None = None,
-    holdout: float = 0.1,
-    budget: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[WalkReport, ImageChunks]:
+    progress: Callable[[int, int], object] | None = None,
+) -> WalkReport:
     """Walk the reference and a new network together, so that the drafts of the new one are rotated into place.
 
     Args:
         reference: The reference network.
         new: The new network, written in place.
         aligner: Holds its drafts.
-        loader: Yields inputs or (inputs, targets).
-        max_images: Images to read, as in `draw`.
-        holdout: Share of the images that is held out.
-        budget: Bytes of activations held in memory.
+        images: The images to align on.
         progress: Called with the stages done and their number.
 
     Returns:
-        What the walk cost, and the images it read.
+        What the walk cost.
     """
-    budget = default_budget(new.example) if budget is None else budget
-    chunks = ImageChunks(
-        loader,
-        size=chunk_size([reference, new], budget),
-        limit=max(default_images(reference), default_images(new)) if max_images is None else max_images,
-        exact=max_images is not None,
-        every=round(1 / holdout) if holdout else 0,
-        like=new.example,
-    )
     with aligner.batch_statistics():
-        report = walk([reference, new], chunks, aligner, budget=budget, progress=progress)
+        report = images.walk([reference, new], aligner, progress=progress)
     aligner.measure_folded_norms()
-    return report, chunks
+    return report

@@ -1,6 +1,7 @@
 """Several networks in one basis: rotations from the reference's channels to each network's (R16; reference, 2.3)."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,8 +12,7 @@ from rainbownet.aligned import Procrustes
 from rainbownet.aligned.basis import Flatten, channel_rows, map_size
 from rainbownet.graph import Network, Reader
 from rainbownet.moments import CrossMoment
-from rainbownet.walk import Chunk, ImageChunks, walk
-from rainbownet.walk.plan import chunk_size, default_budget
+from rainbownet.walk import AlignmentImages, Chunk, Visitor
 
 ROUNDS = 2
 """How often networks are aligned again to the mean of the aligned ones."""
@@ -21,36 +21,25 @@ _Key = tuple[fx.Node, int, int]
 
 
 def maps_from_reference(
-    networks: Sequence[Network],
-    loader: Iterable[Any],
-    flatten: Flatten,
-    *,
-    mean: bool,
-    max_images: int | None,
-    budget: int | None = None,
+    networks: Sequence[Network], images: AlignmentImages, flatten: Flatten, *, mean: bool
 ) -> list[dict[str, Tensor]]:
     """Return, for each network and reader, the rotation from the first network's channels to that network's.
 
     Args:
         networks: Networks of the same shapes.
-        loader: The images.
+        images: The images; all of them unless they say how many.
         flatten: What maps act on at a flatten.
         mean: Whether to align to the mean of the aligned networks instead of to the first.
-        max_images: Images to use.
-        budget: Bytes of activations held.
 
     Returns:
         By the name of the reading parameter, `(groups, d, d)` with `z_m ≈ B z_0`; nothing for the first network.
     """
-    budget = default_budget(networks[0].example) if budget is None else budget
+    if mean:
+        images.check_passes(1 + ROUNDS, "aligning to the mean")
     rotations: list[dict[_Key, Tensor]] | None = None
     for _ in range(1 + ROUNDS if mean else 1):
         visitor = _Aligner(networks, flatten, rotations)
-        size = chunk_size(networks, budget)
-        chunks = ImageChunks(
-            loader, size=size, limit=max_images, exact=max_images is not None, every=0, like=networks[0].example
-        )
-        walk(networks, chunks, visitor, budget=budget)
+        images.walk(networks, visitor, least=math.inf)
         rotations = visitor.rotations()
     assert rotations is not None
     result: list[dict[str, Tensor]] = []
@@ -65,7 +54,7 @@ def _key(reader: Reader) -> _Key:
     return reader.source, reader.dim, reader.groups
 
 
-class _Aligner:
+class _Aligner(Visitor):
     """Accumulates, for every network, the moment of its channels with those of the hub."""
 
     def __init__(
@@ -81,12 +70,6 @@ class _Aligner:
         parameters = networks[0].parameters
         self.complex = {_key(r) for r in networks[0].readers if parameters[r.parameter].is_complex()}
         self.moments: dict[tuple[_Key, int, int], CrossMoment] = {}
-
-    def needs(self, node: fx.Node) -> Sequence[fx.Node]:
-        return ()
-
-    def ready(self, node: fx.Node) -> None:
-        raise AssertionError("nothing waits in this walk")
 
     def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
         for reader in self.sources.get(node, ()):

@@ -1,7 +1,7 @@
 """Collecting: everything a report shows, computed from a rainbow or networks and, where there are any, images."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,7 +21,7 @@ from rainbownet.report.findings import findings
 from rainbownet.report.layers import add_layer, count_rejections, extended, rows_of_aligned, rows_of_network
 from rainbownet.report.result import Report
 from rainbownet.spectra.measures import effective_rank
-from rainbownet.walk import first_inputs
+from rainbownet.walk import AlignmentImages
 
 Subject = Rainbow | nn.Module
 """What a report is about."""
@@ -31,7 +31,7 @@ RAINBOW, WHITE = "rainbow", "white control"
 
 def collect(
     subjects: Subject | Sequence[Subject],
-    loader: Iterable[Any] | None = None,
+    loader: Any = None,
     *,
     test: Any = None,
     widths: Sequence[float | int] = (1, 2, 4),
@@ -101,7 +101,7 @@ class _Steps:
         report: Report,
         things: list[Subject],
         labels: list[str],
-        loader: Iterable[Any] | None,
+        loader: Any,
         test: Any,
         widths: Sequence[float | int],
         seed: int,
@@ -220,7 +220,7 @@ class _Steps:
 
 
 def _checked(
-    things: Sequence[Subject], loader: Iterable[Any] | None, names: Sequence[str] | None, widths: Sequence[float | int]
+    things: Sequence[Subject], loader: Any, names: Sequence[str] | None, widths: Sequence[float | int]
 ) -> list[str]:
     """Return the names of the networks."""
     if not things:
@@ -228,7 +228,7 @@ def _checked(
     if loader is None and (len(things) > 1 or not isinstance(things[0], Rainbow)):
         raise RainbowError("loader: networks need images to be fitted or compared on; only one rainbow does without")
     if loader is not None:
-        first_inputs(loader)
+        AlignmentImages(loader).check_passes(2, "a report")
     if bad := [width for width in widths if not width > 0]:
         raise RainbowError(f"widths: expected positive factors, got {bad}")
     if names is None:

@@ -1,6 +1,5 @@
 """Writing: from a rainbow or networks to one HTML file."""
 
-from collections.abc import Iterable
 from os import PathLike
 from typing import Any
 
@@ -11,9 +10,7 @@ from rainbownet.report.page import page
 from rainbownet.report.result import Report
 
 
-def write_report(
-    subjects: Any, path: str | PathLike[str], loader: Iterable[Any] | None = None, **options: Any
-) -> Report:
+def write_report(subjects: Any, path: str | PathLike[str], loader: Any = None, **options: Any) -> Report:
     """Write a page about a rainbow or networks: self-contained, interactive, readable without a network.
 
     Args:

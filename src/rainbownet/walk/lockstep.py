@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor, fx
@@ -21,21 +21,21 @@ class Chunk:
     fitted: int
 
 
-@runtime_checkable
-class Visitor(Protocol):
-    """What is done on the way. Nodes are those of the first network's graph; networks share their names."""
+class Visitor:
+    """What is done on the way: nothing, unless a subclass says so.
+
+    Nodes are those of the first network's graph; networks share their names.
+    """
 
     def needs(self, node: fx.Node) -> Sequence[fx.Node]:
-        """The nodes whose values must be known for every image before a node is evaluated."""
-        ...
+        """Return the nodes whose values must be known for every image before a node is evaluated."""
+        return ()
 
     def ready(self, node: fx.Node) -> None:
-        """Called before the first evaluation of a node that needs others."""
-        ...
+        """Prepare the first evaluation of a node that needs others."""
 
     def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
-        """Called after a node is evaluated on a chunk, with its value in each network."""
-        ...
+        """Look at a node evaluated on a chunk, with its value in each network."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def walk(
     visitor: Visitor,
     *,
     budget: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> WalkReport:
     """Walk networks of one structure together.
 

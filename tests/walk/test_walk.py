@@ -7,10 +7,10 @@ import torch
 
 from cases import CASES
 from rainbownet.graph import Network
-from rainbownet.walk import ImageChunks, walk
+from rainbownet.walk import AlignmentImages, Visitor, walk
 
 
-class Recorder:
+class Recorder(Visitor):
     """Waits for the input of every layer that reads, and writes down what it sees."""
 
     def __init__(self, network: Network, *, wait: bool) -> None:
@@ -36,7 +36,7 @@ def run(name: str, *, wait: bool, size: int = 5, budget: int = 1 << 30, count: i
     images = case.images(17)
     networks = [Network(case.network(seed), images) for seed in range(count)]
     visitor = Recorder(networks[0], wait=wait)
-    chunks = ImageChunks([images], size=size, limit=None, exact=False, every=0, like=images)
+    chunks = AlignmentImages([images]).chunks(size)
     return networks, images, visitor, walk(networks, chunks, visitor, budget=budget)
 
 
@@ -90,11 +90,17 @@ def test_memory_is_given_back_as_soon_as_no_later_stage_needs_it():
     assert report.peak_bytes <= 4 * 17 * (12 + 2 * 16 + 2 * 12)
 
 
+def test_a_visitor_that_says_nothing_does_nothing():
+    images = CASES["mlp"].images(9)
+    report = walk([Network(CASES["mlp"].network(), images)], AlignmentImages([images]).chunks(4), Visitor(), budget=1)
+    assert (report.images, report.stages, report.peak_bytes) == (9, 1, 0)
+
+
 def test_progress_counts_the_stages():
     case = CASES["mlp"]
     images = case.images(9)
     network = Network(case.network(), images)
     steps = []
-    chunks = ImageChunks([images], size=5, limit=None, exact=False, every=0, like=images)
+    chunks = AlignmentImages([images]).chunks(5)
     report = walk([network], chunks, Recorder(network, wait=True), budget=1 << 20, progress=lambda *s: steps.append(s))
     assert steps == [(i + 1, report.stages) for i in range(report.stages)]
