@@ -99,7 +99,7 @@ def folder_of(options: argparse.Namespace, width: float) -> Path:
 def images_to_align(rainbow: rn.Rainbow, factor: float, most: int) -> int:
     """Return as many images as the widths ask for and the memory for activations holds."""
     network = rainbow.network
-    shapes = [shape for shape in network.propagation.shapes.values() if isinstance(shape, tuple)]
+    shapes = [shape for shape in network.shapes.values() if isinstance(shape, tuple)]
     numbers = max(torch.Size(shape).numel() for shape in shapes) / len(network.example)
     size = 8 if any(value.is_complex() for value in network.parameters.values()) else 4
     held = int(default_budget(network.example) / (size * numbers * (1 + factor)))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from rainbownet.graph.propagate import Propagation
+from rainbownet.graph.propagate import apply_rules
 from rainbownet.graph.rules.shape import _reshaped
 from rainbownet.graph.trace import symbolic_trace
 
@@ -74,10 +74,10 @@ def test_labels_are_moved_as_values_are(first, second):
     def move(x: torch.Tensor) -> torch.Tensor:
         return MOVES[second](MOVES[first](x))
 
-    p = Propagation(symbolic_trace(Moved(move)), torch.randn(5, 3, 2, 2, generator=torch.Generator().manual_seed(0)))
+    p = apply_rules(symbolic_trace(Moved(move)), torch.randn(5, 3, 2, 2, generator=torch.Generator().manual_seed(0)))
     last = next(n for n in p.module.graph.nodes if n.op == "output").all_input_nodes[0]
     solved, ids = p.ties.solve(), p.parameters["conv.weight"].index[0]
-    channel = {int(solved.channel[atom]): i for i, atom in enumerate(ids)}
+    channel = {int(solved.channel[index]): i for i, index in enumerate(ids)}
     # The numbers of the channels are sent through the same operations; an addition doubles them.
     expected = move(torch.arange(6.0).view(1, 6, 1, 1).expand(5, 6, 2, 2)).numpy() / 2 ** [first, second].count("add")
     (label,) = p.labels_of(last)

@@ -9,7 +9,8 @@ from torch import Tensor, fx, nn
 
 from cases import CASES, TOLERANCE, distance
 from rainbownet.errors import ArchitectureError, DataError
-from rainbownet.graph.trace import evaluate, example_values, symbolic_trace
+from rainbownet.graph.nodes import evaluate, example_values
+from rainbownet.graph.trace import symbolic_trace
 
 
 def test_the_trace_computes_what_the_module_does(case):

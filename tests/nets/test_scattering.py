@@ -5,7 +5,8 @@ import torch
 from torch import fx, nn
 
 from rainbownet.errors import ArchitectureError
-from rainbownet.nets import LEAF_MODULES, build
+from rainbownet.graph.rules.table import leaf_modules
+from rainbownet.nets import build
 from rainbownet.nets.scattering import (
     cifar_scattering,
     half_scales,
@@ -17,7 +18,7 @@ from rainbownet.nets.scattering import (
 
 class Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, LEAF_MODULES) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, leaf_modules()) or super().is_leaf_module(m, module_qualified_name)
 
 
 def stored_reals(net: nn.Module) -> int:

@@ -15,6 +15,7 @@ from cases import CASES, TOLERANCE, distance
 from rainbownet.errors import ArchitectureError, FileError, RainbowError, UnsupportedOp
 from rainbownet.graph.rules import table
 from rainbownet.graph.rules.elementwise import pointwise
+from rainbownet.graph.rules.table import Operation
 
 
 @pytest.fixture
@@ -56,8 +57,7 @@ class Cube(nn.Module):
 
 
 def test_a_network_with_modules_of_its_own_needs_network_or_architecture(tmp_path, monkeypatch):
-    monkeypatch.setitem(table.MODULES, Cube, pointwise)
-    monkeypatch.setattr(table, "_LEAVES", [*table._LEAVES, Cube])
+    monkeypatch.setitem(table.MODULES, Cube, Operation(pointwise, leaf=True))
     net = nn.Sequential(nn.Linear(4, 8), Cube(), nn.Linear(8, 3))
     images = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
     rainbow = rn.fit(net, [images])

@@ -62,7 +62,7 @@ def test_every_layer_is_evaluated_twice_an_image(case):
     for node in nodes:
         if node.op == "call_module":
             kind = type(rainbow.network.modules[str(node.target)]).__name__
-            called[kind] = called.get(kind, 0) + 2 * BATCH * rainbow.network.propagation.shapes[node][0] // 2
+            called[kind] = called.get(kind, 0) + 2 * BATCH * rainbow.network.shapes[node][0] // 2
     assert counts == called
     assert sample.walk.evaluations == 2 * BATCH * len(nodes)
     assert sample.walk.images == sample.images == BATCH

@@ -1,8 +1,9 @@
 """Graph: from a module to its spaces of channels, populations of neurons, writers, readers and norms (theory, 5)."""
 
 from rainbownet.graph import rules as rules
-from rainbownet.graph.network import Network, Reader
+from rainbownet.graph.channels import Channels, Norm, Reader
+from rainbownet.graph.network import Network
 from rainbownet.graph.population import Population
 from rainbownet.graph.rules.table import register
 
-__all__ = ["Network", "Population", "Reader", "register"]
+__all__ = ["Channels", "Network", "Norm", "Population", "Reader", "register"]

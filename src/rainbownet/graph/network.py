@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from rainbownet.errors import ArchitectureError
-from rainbownet.graph.population import Population, find_populations, neuron_classes
-from rainbownet.graph.propagate import Norm, Propagation
+from rainbownet.errors import ArchitectureError, UnsupportedOp
+from rainbownet.graph.channels import Norm, Reader
+from rainbownet.graph.nodes import unsupported
+from rainbownet.graph.population import Population
+from rainbownet.graph.propagate import propagate
 from rainbownet.graph.resize import Counter, copied_module, resized_module
-from rainbownet.graph.ties import factor_repeats
+from rainbownet.graph.rules.table import Operation, find_operation
 from rainbownet.graph.trace import private_copy, symbolic_trace
 
 Width = int | float | Mapping[str, int | float]
 """A factor on the number of neurons, or one per module prefix."""
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A parameter that reads the channels of an activation.
-
-    The axis read is `outer × channels × inner`: positions of a flattened feature map are `inner` (or `outer`, channels
-    last).
-
-    Attributes:
-        parameter: Name of the parameter.
-        axis: Its axis that reads.
-        node: The operation.
-        source: The node whose value is read, along its axis `dim`.
-        groups: Number of groups of channels that are read apart.
-        frozen: Whether the channels are never resampled, so that no alignment is needed.
-    """
-
-    parameter: str
-    axis: int
-    node: fx.Node
-    source: fx.Node
-    dim: int
-    groups: int
-    outer: int
-    channels: int
-    inner: int
-    frozen: bool
-
-    @property
-    def layer(self) -> str:
-        """The name of the module the parameter belongs to."""
-        return self.parameter.rpartition(".")[0] or self.parameter
 
 
 class Network:
@@ -60,6 +29,16 @@ class Network:
         module: Any module with one tensor input. It is copied, never changed.
         example: A batch of inputs; two are enough. Its device and dtype are those the copy is put on.
         head: `"auto"`: the layers that write the outputs are aligned, not drawn; or names of modules that are too.
+        traced: Its graph, where that is known: then the module itself is taken, not a copy of it.
+
+    Attributes:
+        root: The module.
+        traced: Its graph; the two share parameters.
+        example: Two inputs.
+        modules: The submodules, by name.
+        populations: The populations of neurons, in order of execution.
+        readers: The parameters that read an activation, in order of execution.
+        norms: The batch normalisations, in order of execution.
 
     Raises:
         ArchitectureError: If the module cannot be traced or a head is not found.
@@ -74,34 +53,36 @@ class Network:
         [('0.weight', 4, True), ('2.weight', 8, False)]
     """
 
-    def __init__(self, module: nn.Module, example: Tensor, *, head: str | Sequence[str] = "auto") -> None:
-        traced = symbolic_trace(module)
-        root = traced if isinstance(module, fx.GraphModule) else private_copy(module)
-        if root is not traced:
-            traced = fx.GraphModule(root, traced.graph, type(module).__name__)
-        self._set_up(root, traced, _two(example), head)
-
-    def _set_up(self, root: nn.Module, traced: fx.GraphModule, example: Tensor, head: str | Sequence[str]) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        example: Tensor,
+        *,
+        head: str | Sequence[str] = "auto",
+        traced: fx.GraphModule | None = None,
+    ) -> None:
+        if traced is None:
+            traced = symbolic_trace(module)
+            root = traced if isinstance(module, fx.GraphModule) else private_copy(module)
+            if root is not traced:
+                traced = fx.GraphModule(root, traced.graph, type(module).__name__)
+        else:
+            root = module
         self.root = root.to(example.device)
         self.traced = traced.to(example.device)
-        self.example = example
+        self.example = _two(example)
         self.head = head
-        self.propagation = Propagation(self.traced, example)
-        self._freeze_heads()
-        self._solved = self.propagation.ties.solve()
-        self.populations = find_populations(self.propagation, self._solved)
-        self.readers = [r for p in self.propagation.parameters if (r := self._reader(p)) is not None]
-        self._check_mixed()
+        names = [head] if isinstance(head, str) else list(head)
+        self._found = propagate(self.traced, self.example, heads=[name for name in names if name != "auto"])
+        self.modules: Mapping[str, nn.Module] = dict(self.traced.named_modules())
+        self.populations = list(self._found.populations)
+        self.readers = list(self._found.readers.values())
+        self.norms = list(self._found.norms.values())
 
     @property
-    def modules(self) -> Mapping[str, nn.Module]:
-        """The submodules, by name."""
-        return self.propagation.modules
-
-    @property
-    def norms(self) -> list[Norm]:
-        """The batch normalisations, in order of execution."""
-        return list(self.propagation.norms.values())
+    def shapes(self) -> Mapping[fx.Node, Any]:
+        """The shape of each node's value on two inputs; of a tuple those of its parts; of a size the size itself."""
+        return self._found.shapes
 
     @property
     def parameters(self) -> dict[str, Tensor]:
@@ -114,33 +95,42 @@ class Network:
         owned = {name for population in self.populations for name in population.slots}
         return [name for name in self.parameters if name not in owned]
 
+    def reader(self, parameter: str) -> Reader | None:
+        """Return how a parameter reads an activation, if it does."""
+        return self._found.readers.get(parameter)
+
+    def norm(self, node: fx.Node) -> Norm | None:
+        """Return the batch normalisation that a node is, if it is one."""
+        return self._found.norms.get(node)
+
+    def readers_of(self, population: Population) -> list[Reader]:
+        """Return the readers that read some channel of a population."""
+        position = self.populations.index(population)
+        owner = self._found.owners.population[self._found.solved.neuron]
+        return [r for r in self.readers if r.ids is not None and (owner[r.ids] == position).any()]
+
     def neurons_read(self, reader: Reader) -> list[tuple[str, int]]:
         """Return the population and the number of the neuron behind each channel a reader reads, positions apart."""
-        read = self.propagation.parameters[reader.parameter].read
-        if read is None or read.ids is None:
+        if reader.ids is None:
             return []
-        owners = {
-            int(root): (population.name, k)
-            for population in self.populations
-            for k, root in enumerate(neuron_classes(population, self._solved, self.propagation))
-        }
-        _, channels, _ = factor_repeats(self._solved.channel[read.ids])
-        first = {
-            int(channel): int(atom) for atom, channel in zip(read.ids, self._solved.channel[read.ids], strict=True)
-        }
-        return [owners[int(self._solved.neuron[first[int(channel)]])] for channel in channels]
+        solved, owners = self._found.solved, self._found.owners
+        ids = reader.ids
+        if reader.channels * reader.outer * reader.inner == len(ids):
+            ids = ids[:: reader.inner][: reader.channels]
+        roots = solved.neuron[ids]
+        names = [population.name for population in self.populations]
+        found = zip(owners.population[roots].tolist(), owners.number[roots].tolist(), strict=True)
+        return [(names[population], number) for population, number in found]
 
     def is_statistic(self, name: str) -> bool:
         """Whether a buffer holds measured statistics of a norm."""
-        known = self.propagation.parameters.get(name)
+        known = self._found.parameters.get(name)
         return known is not None and known.statistic
 
     def like(self, example: Tensor) -> Network:
         """Return a copy on the device of an example, checked to run on it."""
-        network = Network.__new__(Network)
         root, traced = copied_module(self.root, self.traced)
-        network._set_up(root, traced, _two(example), self.head)
-        return network
+        return Network(root, example, head=self.head, traced=traced)
 
     def resized(self, width: Width, *, keep: Collection[str] = ()) -> Network:
         """Return an untrained network of the same structure with other numbers of neurons.
@@ -155,12 +145,9 @@ class Network:
                 not have the structure of the original.
         """
         factors = self._factors(width, keep)
-        count = Counter(
-            self._solved, [neuron_classes(p, self._solved, self.propagation) for p in self.populations], factors
-        )
-        root, traced = resized_module(self.root, self.traced, self.propagation, count)
-        network = Network.__new__(Network)
-        network._set_up(root, traced, self.example, self.head)
+        count = Counter(self._found.solved.neuron, self._found.owners, factors)
+        root, traced = resized_module(self.root, self.traced, self._found, count)
+        network = Network(root, self.example, head=self.head, traced=traced)
         mine, theirs = ({p.key for p in net.populations} for net in (self, network))
         if mine != theirs:
             raise ArchitectureError(
@@ -232,51 +219,13 @@ class Network:
                     return float(factor)
         return 1.0
 
-    def _freeze_heads(self) -> None:
-        names = [self.head] if isinstance(self.head, str) else list(self.head)
-        for name in names:
-            if name == "auto":
-                continue
-            found = [p for key, p in self.propagation.parameters.items() if key == name or key.startswith(name + ".")]
-            writes = [p for p in found if p.read is not None]
-            if not writes:
-                layers = [k.rpartition(".")[0] for k, p in self.propagation.parameters.items() if p.read is not None]
-                raise ArchitectureError(f"head: no layer {name!r} in the network; its layers are {layers}")
-            for parameter in writes:
-                for ids in parameter.index.values():
-                    self.propagation.ties.freeze(ids)
+    def operation(self, node: fx.Node) -> Operation | None:
+        """Return what the table of operations says of what a node calls."""
+        return find_operation(node, self.modules)
 
-    def _reader(self, name: str) -> Reader | None:
-        read = self.propagation.parameters[name].read
-        if read is None:
-            return None
-        self._check_apart(read.source)
-        size = self.propagation.shapes[read.source][read.dim]
-        if read.ids is None:
-            outer, channels, inner, frozen = 1, size, 1, True
-        else:
-            outer, ids, inner = factor_repeats(self._solved.channel[read.ids])
-            channels = len(ids)
-            frozen = bool(self._solved.frozen[self._solved.neuron[read.ids]].all())
-        return Reader(name, read.axis, read.node, read.source, read.dim, read.groups, outer, channels, inner, frozen)
-
-    def _check_apart(self, source: fx.Node) -> None:
-        """Raise if an activation that is read has drawn channels along two axes: its rows would not come in pairs."""
-        axes = {
-            axis
-            for label in self.propagation.labels_of(source)
-            for axis, size in enumerate(label.shape)
-            if size > 1 and not self._solved.frozen[self._solved.neuron[np.ravel(label)]].any()
-        }
-        if len(axes) > 1:
-            raise self.propagation.unsupported(
-                source, f"drawn channels lie along its axes {sorted(axes)}; they can be aligned along one axis only"
-            )
-
-    def _check_mixed(self) -> None:
-        for node, ids, why in self.propagation.mixed:
-            if not self._solved.frozen[self._solved.neuron[np.ravel(ids)]].all():
-                raise self.propagation.unsupported(node, why)
+    def unsupported(self, node: fx.Node, need: str) -> UnsupportedOp:
+        """Return the error for a node that cannot be handled, naming the module it stands in."""
+        return unsupported(node, self.modules, need)
 
 
 def _two(example: Tensor) -> Tensor:

@@ -1,15 +1,15 @@
-"""Populations: neurons that fill the same slots, found from the classes of atoms (theory, 5)."""
+"""Populations: neurons that fill the same slots, found from the classes of channel indices (theory, 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from rainbownet.errors import ArchitectureError
-from rainbownet.graph.propagate import Propagation
-from rainbownet.graph.ties import Ids, Solved
+from rainbownet.graph.channels import IndexedParameter
+from rainbownet.graph.ties import Ids, Solved, number_sequences
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,46 @@ class Population:
         return any(name == prefix or name.startswith(prefix + ".") for name in (self.name, *self.writers[:1]))
 
 
-def _owned_axes(p: Propagation, solved: Solved) -> dict[str, int]:
+@dataclass(frozen=True)
+class Owners:
+    """Where the neurons are found: for each neuron class a population and a number in it, -1 where it owns nothing.
+
+    Attributes:
+        population: Position of its population.
+        number: Its row in the slots of that population.
+    """
+
+    population: Ids
+    number: Ids
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """The entries of indexed axes by owner: neurons in order of appearance, parameters in order of execution.
+
+    Attributes:
+        roots: The class of each neuron.
+        entries: All entries, sorted by neuron and parameter.
+        start: Where in these each run begins, of entries of one parameter that belong to one neuron.
+        count: The length of each run.
+        parameter: The parameter of each run.
+        first: The first run of each neuron.
+        runs: The number of runs of each neuron.
+    """
+
+    roots: Ids
+    entries: Ids
+    start: Ids
+    count: Ids
+    parameter: Ids
+    first: Ids
+    runs: Ids
+
+
+def _owned_axes(parameters: Mapping[str, IndexedParameter], solved: Solved) -> dict[str, int]:
     """The axis along which neurons own the entries of each parameter: the one that is drawn, if any."""
     owned: dict[str, int] = {}
-    for name, parameter in p.parameters.items():
+    for name, parameter in parameters.items():
         drawn = [a for a, ids in parameter.index.items() if not solved.frozen[solved.neuron[ids]].all()]
         if len(drawn) > 1:
             raise ArchitectureError(
@@ -56,44 +92,77 @@ def _owned_axes(p: Propagation, solved: Solved) -> dict[str, int]:
     return owned
 
 
-def find_populations(p: Propagation, solved: Solved) -> list[Population]:
+def find_populations(
+    parameters: Mapping[str, IndexedParameter], solved: Solved
+) -> tuple[tuple[Population, ...], Owners]:
     """Group neurons by the slots they fill, the groups they are in, and whether they are frozen.
 
     Args:
-        p: What rules declared of the parameters.
-        solved: Classes of the atoms.
+        parameters: What rules declared of the parameters.
+        solved: Classes of the channel indices.
 
     Returns:
-        Populations, in order of the first parameter they own a part of.
+        Populations, in order of the first parameter they own a part of, and where each neuron is found.
 
     Raises:
         ArchitectureError: If a parameter belongs to neurons along two axes.
     """
-    owned = _owned_axes(p, solved)
-    entries: dict[int, dict[str, list[int]]] = {}
-    for name, axis in owned.items():
-        for i, root in enumerate(solved.neuron[p.parameters[name].index[axis]]):
-            entries.setdefault(int(root), {}).setdefault(name, []).append(i)
-    groups: dict[Hashable, list[dict[str, list[int]]]] = {}
-    for root, slots in entries.items():
-        shape = tuple((name, len(indices)) for name, indices in slots.items())
-        key = (shape, tuple(sorted(map(repr, solved.tags.get(root, ())))), bool(solved.frozen[root]))
-        groups.setdefault(key, []).append(slots)
+    owned = _owned_axes(parameters, solved)
+    names = list(owned)
+    runs = _find_runs([solved.neuron[parameters[name].index[axis]] for name, axis in owned.items()])
+    kinds = _kinds(runs, solved)
+    population, number = (np.full(len(solved.frozen), -1) for _ in range(2))
     taken: dict[str, int] = {}
-    result = []
-    for key, members in groups.items():
-        writers = tuple(name for name in members[0] if p.parameters[name].read is not None)
-        first = writers[0] if writers else next(iter(members[0]))
+    result: list[Population] = []
+    for position in range(kinds.max(initial=-1) + 1):
+        members = np.flatnonzero(kinds == position)
+        roots = runs.roots[members]
+        population[roots], number[roots] = position, np.arange(len(members))
+        slots = {}
+        for j in range(runs.runs[members[0]]):
+            run = runs.first[members] + j
+            slots[names[runs.parameter[run[0]]]] = runs.entries[
+                runs.start[run][:, None] + np.arange(int(runs.count[run[0]]))
+            ]
+        frozen = bool(solved.frozen[roots[0]])
+        shape = tuple((name, entries.shape[1]) for name, entries in slots.items())
+        key = (shape, tuple(sorted(map(repr, solved.marks[solved.group[roots[0]]]))), frozen)
+        writers = tuple(name for name in slots if parameters[name].read is not None)
+        first = writers[0] if writers else next(iter(slots))
         base = first.rpartition(".")[0] or first
-        number = taken.get(base, 0)
-        taken[base] = number + 1
-        slots = {name: np.array([m[name] for m in members]) for name in members[0]}
-        name = f"{base}#{number}" if number else base
-        result.append(Population(name, key, key[2], slots, {n: owned[n] for n in slots}, writers))  # type: ignore[index]
-    return result
+        again = taken.get(base, 0)
+        taken[base] = again + 1
+        name = f"{base}#{again}" if again else base
+        result.append(Population(name, key, frozen, slots, {n: owned[n] for n in slots}, writers))
+    return tuple(result), Owners(population, number)
 
 
-def neuron_classes(population: Population, solved: Solved, p: Propagation) -> Ids:
-    """Return the class of each neuron of a population, in order."""
-    name, entries = next(iter(population.slots.items()))
-    return solved.neuron[p.parameters[name].index[population.axes[name]]][entries[:, 0]]
+def _find_runs(neurons: list[Ids]) -> _Runs:
+    """Sort the entries of some axes, given the neuron class behind each, by neuron."""
+    root = np.concatenate([*neurons, np.zeros(0, dtype=np.int64)])
+    parameter = np.repeat(np.arange(len(neurons)), [len(ids) for ids in neurons])
+    entry = np.concatenate([*(np.arange(len(ids)) for ids in neurons), np.zeros(0, dtype=np.int64)])
+    classes, appeared, inverse = np.unique(root, return_index=True, return_inverse=True)
+    by_appearance = np.argsort(appeared)
+    rank = np.empty_like(by_appearance)
+    rank[by_appearance] = np.arange(len(classes))
+    neuron = rank[inverse]
+    order = np.argsort(neuron, kind="stable")
+    neuron, parameter, entry = neuron[order], parameter[order], entry[order]
+    start = np.flatnonzero(np.diff(neuron, prepend=-1) | np.diff(parameter, prepend=-1))
+    count = np.diff(start, append=len(entry))
+    runs = np.bincount(neuron[start], minlength=len(classes))
+    return _Runs(classes[by_appearance], entry, start, count, parameter[start], np.cumsum(runs) - runs, runs)
+
+
+def _kinds(runs: _Runs, solved: Solved) -> Ids:
+    """Number what tells populations apart, for each neuron, in order of appearance."""
+    widest = runs.count.max(initial=0) + 1
+    shape = number_sequences(runs.parameter * widest + runs.count, runs.runs)
+    names = [tuple(sorted(map(repr, marks))) for marks in solved.marks]
+    alike = np.array([names.index(own) for own in names], dtype=np.int64)
+    parts = np.stack([shape, alike[solved.group[runs.roots]], solved.frozen[runs.roots].astype(np.int64)], axis=1)
+    _, appeared, inverse = np.unique(parts, axis=0, return_index=True, return_inverse=True)
+    rank = np.empty(len(appeared), dtype=np.int64)
+    rank[np.argsort(appeared)] = np.arange(len(appeared))
+    return rank[inverse.ravel()]

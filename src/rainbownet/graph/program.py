@@ -14,8 +14,8 @@ import torch
 from torch import fx, nn
 
 from rainbownet.errors import FileError, UnsupportedOp
+from rainbownet.graph.nodes import fetch
 from rainbownet.graph.rules.table import OPERATIONS
-from rainbownet.graph.trace import fetch
 
 _DTYPES = {str(value): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
 _ROOTS: dict[str, Any] = {

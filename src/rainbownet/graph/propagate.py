@@ -1,297 +1,172 @@
-"""Propagation of channels through a traced network: rules applied node by node, giving ties, readers and norms.
+"""Propagation of channels through a traced network: rules applied node by node, ties solved, neurons grouped."""
 
-The labels of a tensor are integer arrays of atoms that broadcast to its shape: a feature map ``(n, C, h, w)`` has one
-of shape ``(1, C, 1, 1)``, and an axis that no label covers is a *plain* axis (the batch, positions, input pixels).
-Reshaping, slicing, padding and concatenating tensors is doing the same to their labels.
-"""
-
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
-from rainbownet.errors import ArchitectureError, UnsupportedOp
+from rainbownet.errors import ArchitectureError
+from rainbownet.graph.channels import Channels, Count, IndexedParameter, Norm, Reader, Rewrite
+from rainbownet.graph.nodes import evaluate
+from rainbownet.graph.pointwise import is_pointwise
+from rainbownet.graph.population import Owners, Population, find_populations
 from rainbownet.graph.rules.elementwise import elementwise
-from rainbownet.graph.rules.table import find_rule, operation_name
-from rainbownet.graph.ties import Ids, Ties
-from rainbownet.graph.trace import evaluate, example_values, fetch
-
-Labels = tuple[Ids, ...]
-Count = Callable[[Ids], int]
-"""Number of channels an axis has after resizing, from its atoms."""
-
-
-@dataclass
-class Read:
-    """One axis of a parameter that reads one axis of an activation.
-
-    Attributes:
-        node: The operation that reads.
-        source: The node whose value is read.
-        dim: The axis of that value, counted from the front.
-        axis: The axis of the parameter.
-        ids: Atoms along the axis of the value, or nothing where it is plain.
-        groups: Number of equal groups the channels are read in.
-    """
-
-    node: fx.Node
-    source: fx.Node
-    dim: int
-    axis: int
-    ids: Ids | None
-    groups: int = 1
-
-
-@dataclass
-class Parameter:
-    """What is known of one parameter or buffer: which axes are indexed by channels, which one reads an activation."""
-
-    name: str
-    shape: tuple[int, ...]
-    index: dict[int, Ids] = field(default_factory=dict)
-    read: Read | None = None
-    statistic: bool = False
+from rainbownet.graph.rules.table import find_operation
+from rainbownet.graph.ties import Solved, factor_repeats
 
 
 @dataclass(frozen=True)
-class Norm:
-    """A batch normalisation: `writer` is the weight it directly follows, when it can be folded into it."""
-
-    node: fx.Node
-    name: str
-    source: fx.Node
-    writer: str | None
-
-
 class Propagation:
-    """The state rules read and write; see `rainbownet.graph.rules`.
+    """What is known of the channels of a traced network.
+
+    Attributes:
+        shapes: The shape of each node's value on the example; of a tuple those of its parts; of a size the size itself.
+        parameters: The parameters and buffers that channels index or that read some, in order of execution.
+        readers: Those that read, by parameter.
+        norms: The batch normalisations.
+        solved: The classes of all channel indices.
+        populations: The neurons that share a law.
+        owners: Which population each neuron belongs to.
+        rewrites: How the constants of nodes follow the numbers of channels.
+        attributes: How the attributes of modules do: module, name, value.
+    """
+
+    shapes: Mapping[fx.Node, Any]
+    parameters: Mapping[str, IndexedParameter]
+    readers: Mapping[str, Reader]
+    norms: Mapping[fx.Node, Norm]
+    solved: Solved
+    populations: tuple[Population, ...]
+    owners: Owners
+    rewrites: Mapping[fx.Node, Rewrite]
+    attributes: Sequence[tuple[str, str, Callable[[Count], Any]]]
+
+
+def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] = ()) -> Propagation:
+    """Find the channels, the readers and the populations of a traced network.
 
     Args:
         module: A traced network.
         example: A batch of at least two inputs.
+        heads: Names of modules whose neurons are never drawn, beside those that write the outputs.
 
     Raises:
+        ArchitectureError: If there is no such head, or a parameter belongs to neurons along two axes.
+        DataError: If the network cannot be run on the example.
         UnsupportedOp: If an operation has no rule, naming the node, its module and the rule it would need.
     """
-
-    def __init__(self, module: fx.GraphModule, example: Tensor) -> None:
-        self.module = module
-        self.modules = dict(module.named_modules())
-        self.ties = Ties()
-        self.labels: dict[fx.Node, Any] = {}
-        self.parameters: dict[str, Parameter] = {}
-        self.norms: dict[fx.Node, Norm] = {}
-        self.rewrites: dict[fx.Node, Callable[[Count], tuple[tuple, dict]]] = {}
-        self.attributes: list[tuple[str, str, Callable[[Count], Any]]] = []
-        self.mixed: list[tuple[fx.Node, Ids, str]] = []
-        self._pending: dict[fx.Node, str] = {}
-        self.shapes: dict[fx.Node, Any] = {}
-        self.values = example_values(module, example)
-        for node in module.graph.nodes:
-            self._visit(node)
-        self.shapes = {node: _shape(value) for node, value in self.values.items()}
-        del self.values
-
-    def _visit(self, node: fx.Node) -> None:
-        value = self.values[node]
-        if node.op == "placeholder":
-            self.labels[node] = ()
-        elif node.op == "get_attr":
-            self._pending[node] = str(node.target)
-        elif node.op == "output":
-            for result in node.all_input_nodes:
-                for label in self.labels_of(result):
-                    self.ties.freeze(label)
-            self.labels[node] = ()
-        elif not _has_tensor(value):
-            self.labels[node] = ()
-        else:
-            rule = find_rule(node, self.modules)
-            if rule is None and self._acts_elementwise(node):
-                rule = elementwise
-            if rule is None:
-                raise self.unsupported(node, "no rule is known for it; give it one with rainbownet.graph.register")
-            self.labels[node] = rule(self, node)
-
-    # What rules ask ---------------------------------------------------------------------------------------------
-
-    def argument(self, node: fx.Node, position: int, name: str, default: Any = None) -> Any:
-        """Return an argument of a call by position or name, nodes unresolved."""
-        return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
-
-    def value(self, item: Any) -> Any:
-        """Return the example value of a node, or of a structure that may contain nodes."""
-        return fx.map_arg(item, self.values.__getitem__)
-
-    def target(self, node: fx.Node) -> nn.Module:
-        """Return the module a node calls."""
-        return self.modules[str(node.target)]
-
-    def labels_of(self, node: fx.Node) -> Labels:
-        """Return the labels of a node's value; a parameter used as a tensor is labelled along each of its axes."""
-        if node in self._pending:
-            name = self._pending.pop(node)
-            value = fetch(self.module, name)
-            arrays = []
-            for axis, size in enumerate(value.shape):
-                if size > 1:
-                    shape = [1] * value.ndim
-                    shape[axis] = size
-                    arrays.append(self.index(name, axis, None).reshape(shape))
-            self.labels[node] = tuple(arrays)
-        labels = self.labels[node]
-        return labels if isinstance(labels, tuple) else ()
-
-    def parameter_name(self, item: Any) -> str | None:
-        """Return the name of the parameter a `get_attr` node stands for."""
-        return str(item.target) if isinstance(item, fx.Node) and item.op == "get_attr" else None
-
-    def axis_label(self, node: fx.Node, dim: int) -> Ids | None:
-        """Return the atoms along one axis of a node's value, or nothing if the axis is plain.
-
-        Raises:
-            UnsupportedOp: If the channels are spread over several axes.
-        """
-        size = self.values[node].shape[dim]
-        for label in self.labels_of(node):
-            if label.shape[dim] == size and (size > 1 or label.size == 1):
-                if label.size != size:
-                    raise self.unsupported(
-                        node, f"its channels are spread over several axes {label.shape}, one is read"
-                    )
-                return label.ravel()
-        return None
-
-    def unsupported(self, node: fx.Node, need: str) -> UnsupportedOp:
-        """Return the error for a node that cannot be handled."""
-        what = type(self.target(node)).__name__ if node.op == "call_module" else operation_name(node.target)
-        place = self.module_path(node)
-        return UnsupportedOp(f"node {node.name!r} ({what}) in module {place!r} is not supported: {need}")
-
-    def module_path(self, node: fx.Node) -> str:
-        """Return the path of the module whose forward made a node."""
-        if node.op == "call_module":
-            return str(node.target)
-        stack = node.meta.get("nn_module_stack") or {}
-        return str(next(reversed(stack))) if stack else "(root)"
-
-    # What rules declare -----------------------------------------------------------------------------------------
-
-    def index(self, name: str, axis: int, ids: Ids | None) -> Ids:
-        """Declare that an axis of a parameter is indexed by channels; new ones if none are given."""
-        known = self._parameter(name)
-        if axis not in known.index:
-            known.index[axis] = self.ties.fresh(known.shape[axis]) if ids is None else np.ravel(ids)
-        elif ids is not None:
-            self.ties.tie(known.index[axis], np.ravel(ids))
-        return known.index[axis]
-
-    def statistic(self, name: str, axis: int, ids: Ids) -> None:
-        """Declare a buffer indexed by channels that is measured, not drawn."""
-        self.index(name, axis, ids)
-        self._parameter(name).statistic = True
-
-    def read(self, name: str, axis: int, node: fx.Node, source: fx.Node, dim: int, *, groups: int = 1) -> None:
-        """Declare that an axis of a parameter reads an axis of an activation."""
-        known = self._parameter(name)
-        ids = self.axis_label(source, dim)
-        size = self.values[source].shape[dim]
-        if size != known.shape[axis] * groups:
-            raise ArchitectureError(
-                f"parameter {name!r} reads {known.shape[axis]} × {groups} channels, but its input has {size}"
-            )
-        if known.read is None:
-            known.read = Read(node, source, dim, axis, ids, groups)
-        elif ids is not None and known.read.ids is not None:
-            self.ties.tie(ids, known.read.ids)
-        else:  # one of the axes is plain: the channels of the other are read as if they were positions
-            for shared in (ids, known.read.ids):
-                if shared is not None:
-                    self.ties.freeze(shared)
-
-    def norm(self, node: fx.Node, source: fx.Node) -> None:
-        """Declare a batch normalisation with statistics."""
-        writers = [p.name for p in self.parameters.values() if p.read is not None and p.read.node is source]
-        alone = len(source.users) == 1 and len(writers) == 1
-        self.norms[node] = Norm(node, str(node.target), source, writers[0] if alone else None)
-
-    def mixes(self, node: fx.Node, ids: Ids, why: str) -> None:
-        """Declare that an operation combines channels, which only a space that is never resampled allows."""
-        self.mixed.append((node, ids, why))
-
-    def rewrite(self, node: fx.Node, arguments: Callable[[Count], tuple[tuple, dict]]) -> None:
-        """Declare how the constants of a node follow the number of channels."""
-        self.rewrites[node] = arguments
-
-    def attribute(self, module: str, name: str, value: Callable[[Count], Any]) -> None:
-        """Declare how an attribute of a module follows the number of channels."""
-        self.attributes.append((module, name, value))
-
-    def tag_groups(self, ids: Ids, groups: int, mark: Hashable) -> None:
-        """Mark channels by the group they fall in."""
-        for g, part in enumerate(np.split(ids, groups)):
-            self.ties.tag(part, (mark, g))
-
-    def join(self, nodes: Sequence[fx.Node], shape: torch.Size) -> Labels:
-        """Tie the labels of tensors combined elementwise by broadcasting, and return those of the result."""
-        merged: dict[tuple[int, ...], Ids] = {}
-        plain: list[tuple[fx.Node, Ids]] = []
-        aligned = [(node, _aligned(label, len(shape))) for node in nodes for label in self.labels_of(node)]
-        for node, label in aligned:
-            axes = tuple(i for i, size in enumerate(label.shape) if size > 1)
-            if not axes and any(size > 1 for size in shape[1:]):
-                continue  # one channel spread over many: no tie
-            if axes in merged:
-                self.ties.tie(merged[axes], label)
-            else:
-                merged[axes] = label
-            plain.append((node, label))
-        for axes, label in merged.items():
-            for other in nodes:
-                own = tuple(self.values[other].shape)
-                own = (1,) * (len(shape) - len(own)) + own
-                covered = any(
-                    node is other and tuple(i for i, s in enumerate(known.shape) if s > 1) == axes
-                    for node, known in aligned
-                )
-                if not covered and axes and all(own[i] > 1 for i in axes):
-                    self.ties.freeze(label)
-        return tuple(merged.values())
-
-    def _parameter(self, name: str) -> Parameter:
-        if name not in self.parameters:
-            self.parameters[name] = Parameter(name, tuple(fetch(self.module, name).shape))
-        return self.parameters[name]
-
-    def _acts_elementwise(self, node: fx.Node) -> bool:
-        """Whether an unknown operation of one tensor acts entry by entry: it commutes with a shuffle of all entries."""
-        tensors = [n for n in node.all_input_nodes if isinstance(self.values[n], Tensor)]
-        if len(tensors) != 1 or not isinstance(self.values[node], Tensor):
-            return False
-        source = tensors[0]
-        if self.values[source].shape != self.values[node].shape or not torch.is_floating_point(self.values[source]):
-            return False
-        generator = torch.Generator().manual_seed(0)
-        x = torch.randn(self.values[source].shape, generator=generator).to(self.values[source])
-        order = torch.randperm(x.numel(), generator=generator).to(x.device)
-        shuffled = x.flatten()[order].reshape(x.shape)
-        direct, moved = self._call_with(node, source, x), self._call_with(node, source, shuffled)
-        if direct is None or moved is None or direct.shape != x.shape:
-            return False
-        return torch.allclose(direct.flatten()[order].reshape(x.shape), moved, atol=1e-5, equal_nan=True)
-
-    def _call_with(self, node: fx.Node, source: fx.Node, value: Tensor) -> Tensor | None:
-        try:
-            return evaluate(self.module, node, {**self.values, source: value}, self.modules)
-        except (RuntimeError, ValueError, TypeError):
-            return None
+    channels = apply_rules(module, example)
+    _freeze_heads(channels, heads)
+    solved = channels.ties.solve()
+    _check_mixed(channels, solved)
+    readers = {
+        name: _solved_reader(channels, solved, known.read)
+        for name, known in channels.parameters.items()
+        if known.read is not None
+    }
+    populations, owners = find_populations(channels.parameters, solved)
+    return Propagation(
+        {node: _shape(value) for node, value in channels.values.items()},
+        channels.parameters,
+        readers,
+        channels.norms,
+        solved,
+        populations,
+        owners,
+        channels.rewrites,
+        tuple(channels.attributes),
+    )
 
 
-def _aligned(label: Ids, ndim: int) -> Ids:
-    return label.reshape((1,) * (ndim - label.ndim) + label.shape)
+def apply_rules(module: fx.GraphModule, example: Tensor) -> Channels:
+    """Return what the rules declare of a traced network, node by node.
+
+    Raises:
+        DataError: If the network cannot be run on the example.
+        UnsupportedOp: If an operation has no rule.
+    """
+    channels = Channels(module, example)
+    for node in module.graph.nodes:
+        channels.labels[node] = _labels(channels, node)
+    return channels
+
+
+def _labels(channels: Channels, node: fx.Node) -> Any:
+    """Return the labels of a node's value, those of its inputs being known."""
+    if node.op in ("placeholder", "get_attr"):
+        return ()
+    if node.op == "output":
+        for result in node.all_input_nodes:
+            for label in channels.labels_of(result):
+                channels.ties.freeze(label)
+        return ()
+    if not _has_tensor(channels.values[node]):
+        return ()
+    operation = find_operation(node, channels.modules)
+    if operation is not None:
+        return operation.rule(channels, node)
+    if _acts_pointwise(channels, node):
+        return elementwise(channels, node)
+    raise channels.unsupported(node, "no rule is known for it; give it one with rainbownet.graph.register")
+
+
+def _acts_pointwise(channels: Channels, node: fx.Node) -> bool:
+    """Whether an unknown operation of one tensor acts entry by entry."""
+    tensors = [n for n in node.all_input_nodes if isinstance(channels.values[n], Tensor)]
+    value = channels.values[node]
+    if len(tensors) != 1 or not isinstance(value, Tensor):
+        return False
+    source = channels.values[tensors[0]]
+    if source.shape != value.shape or not source.ndim or not torch.is_floating_point(source):
+        return False
+    return is_pointwise(
+        lambda x: evaluate(channels.module, node, {**channels.values, tensors[0]: x}, channels.modules), like=source
+    )
+
+
+def _freeze_heads(channels: Channels, heads: Sequence[str]) -> None:
+    for name in heads:
+        found = [p for key, p in channels.parameters.items() if key == name or key.startswith(name + ".")]
+        writes = [p for p in found if p.read is not None]
+        if not writes:
+            layers = [k.rpartition(".")[0] for k, p in channels.parameters.items() if p.read is not None]
+            raise ArchitectureError(f"head: no layer {name!r} in the network; its layers are {layers}")
+        for parameter in writes:
+            for ids in parameter.index.values():
+                channels.ties.freeze(ids)
+
+
+def _solved_reader(channels: Channels, solved: Solved, read: Reader) -> Reader:
+    """Return a reader with what the ties say of the axis it reads."""
+    _check_apart(channels, solved, read.source)
+    if read.ids is None:
+        return replace(read, channels=channels.values[read.source].shape[read.dim])
+    outer, ids, inner = factor_repeats(solved.channel[read.ids])
+    frozen = bool(solved.frozen[solved.neuron[read.ids]].all())
+    return replace(read, outer=outer, channels=len(ids), inner=inner, frozen=frozen)
+
+
+def _check_apart(channels: Channels, solved: Solved, source: fx.Node) -> None:
+    """Raise if an activation that is read has drawn channels along two axes: its rows would not come in pairs."""
+    axes = {
+        axis
+        for label in channels.labels_of(source)
+        for axis, size in enumerate(label.shape)
+        if size > 1 and not solved.frozen[solved.neuron[np.ravel(label)]].any()
+    }
+    if len(axes) > 1:
+        raise channels.unsupported(
+            source, f"drawn channels lie along its axes {sorted(axes)}; they can be aligned along one axis only"
+        )
+
+
+def _check_mixed(channels: Channels, solved: Solved) -> None:
+    for node, ids, why in channels.mixed:
+        if not solved.frozen[solved.neuron[np.ravel(ids)]].all():
+            raise channels.unsupported(node, why)
 
 
 def _has_tensor(value: Any) -> bool:

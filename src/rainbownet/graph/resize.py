@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError
+from rainbownet.graph.nodes import fetch
+from rainbownet.graph.population import Owners
 from rainbownet.graph.propagate import Propagation
-from rainbownet.graph.ties import Ids, Solved
-from rainbownet.graph.trace import fetch, private_copy
+from rainbownet.graph.ties import Ids
+from rainbownet.graph.trace import private_copy
 
 
 class Counter:
@@ -19,23 +21,17 @@ class Counter:
     of a population that are padded, sliced or concatenated keep matching.
 
     Args:
-        solved: Classes of the atoms.
-        populations: The neuron classes of each population, in order.
+        neuron: The neuron class of each channel index.
+        owners: Where each neuron is found.
         factors: The factor of each population.
     """
 
-    def __init__(self, solved: Solved, populations: Sequence[np.ndarray], factors: Sequence[float]) -> None:
-        self._neuron = solved.neuron
-        classes = solved.neuron.max(initial=-1) + 1
-        self._population = np.full(classes, -1)
-        self._rank = np.zeros(classes, dtype=np.int64)
-        for i, roots in enumerate(populations):
-            self._population[roots] = i
-            self._rank[roots] = np.arange(len(roots))
+    def __init__(self, neuron: Ids, owners: Owners, factors: Sequence[float]) -> None:
+        self._neuron, self._owners = neuron, owners
         self._factors = np.array([*factors, 1.0])
 
     def __call__(self, ids: Ids) -> int:
-        """Return the new number of channels along an axis with these atoms.
+        """Return the new number of channels along an axis with these channel indices.
 
         Raises:
             ArchitectureError: If no channel would be left.
@@ -46,7 +42,7 @@ class Counter:
         starts = np.flatnonzero(np.concatenate([[True], roots[1:] != roots[:-1]]))
         repeats = np.diff(np.concatenate([starts, [len(roots)]]))
         heads = roots[starts]
-        population, rank = self._population[heads], self._rank[heads]
+        population, rank = self._owners.population[heads], self._owners.number[heads]
         factor = self._factors[population]
         broken = (population[1:] != population[:-1]) | (rank[1:] != rank[:-1] + 1) | (repeats[1:] != repeats[:-1])
         first = np.flatnonzero(np.concatenate([[True], broken]))

@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 Ids = np.ndarray
-"""Integer array of atoms; an atom is one entry along one axis of one parameter or tensor."""
+"""Integer array of channel indices; each stands for one entry along one axis of one parameter or tensor."""
 
 
 @dataclass(frozen=True)
@@ -16,21 +16,23 @@ class Solved:
     """The classes of a set of ties.
 
     Attributes:
-        channel: Class of each atom under "same channel" (the two share a basis, entry by entry).
-        neuron: Class of each atom under "same neuron" (coarser: a neuron may own several channels).
+        channel: Class of each channel index under "same channel" (the two share a basis, entry by entry).
+        neuron: Class of each channel index under "same neuron" (coarser: a neuron may own several channels).
         frozen: For each neuron class, whether it is part of an input, an output or a position axis, never resampled.
-        tags: For each neuron class, the marks of the groups it belongs to.
+        group: For each neuron class, the number of the set of marks it has.
+        marks: These sets.
     """
 
     channel: Ids
     neuron: Ids
     frozen: np.ndarray
-    tags: dict[int, frozenset[Hashable]]
+    group: Ids
+    marks: tuple[frozenset[Hashable], ...]
 
 
 @dataclass
 class Ties:
-    """A union-find over atoms, solved once at the end (theory, 5)."""
+    """A union-find over channel indices, solved once at the end (theory, 5)."""
 
     count: int = 0
     _channel: list[tuple[Ids, Ids]] = field(default_factory=list)
@@ -39,41 +41,51 @@ class Ties:
     _tags: list[tuple[Ids, Hashable]] = field(default_factory=list)
 
     def fresh(self, size: int) -> Ids:
-        """Return `size` new atoms."""
+        """Return `size` new channel indices."""
         ids = np.arange(self.count, self.count + size)
         self.count += size
         return ids
 
     def tie(self, a: Ids, b: Ids) -> None:
-        """Declare the atoms of two arrays, broadcast together, to be the same channels."""
+        """Declare the entries of two arrays, broadcast together, to be the same channels."""
         a, b = np.broadcast_arrays(a, b)
         self._channel.append((a.ravel(), b.ravel()))
 
     def link(self, a: Ids, b: Ids) -> None:
-        """Declare the atoms of two arrays to be channels of the same neurons."""
+        """Declare the entries of two arrays to be channels of the same neurons."""
         a, b = np.broadcast_arrays(a, b)
         self._neuron.append((a.ravel(), b.ravel()))
 
     def freeze(self, ids: Ids) -> None:
-        """Declare atoms never to be resampled."""
+        """Declare channels never to be resampled."""
         self._frozen.append(np.ravel(ids))
 
     def tag(self, ids: Ids, mark: Hashable) -> None:
-        """Mark atoms as members of a group, so that neurons of different groups have different laws."""
+        """Mark channels as members of a group, so that neurons of different groups have different laws."""
         self._tags.append((np.ravel(ids), mark))
 
     def solve(self) -> Solved:
-        """Return the classes of all atoms."""
+        """Return the classes of all channel indices."""
         channel = self._components(self._channel)
         neuron = self._components(self._channel + self._neuron)
         frozen = np.zeros(neuron.max(initial=-1) + 1, dtype=bool)
         for ids in self._frozen:
             frozen[neuron[ids]] = True
-        tags: dict[int, set[Hashable]] = {}
-        for ids, mark in self._tags:
-            for root in np.unique(neuron[ids]):
-                tags.setdefault(int(root), set()).add(mark)
-        return Solved(channel, neuron, frozen, {root: frozenset(marks) for root, marks in tags.items()})
+        return Solved(channel, neuron, frozen, *self._groups(neuron, len(frozen)))
+
+    def _groups(self, neuron: Ids, classes: int) -> tuple[Ids, tuple[frozenset[Hashable], ...]]:
+        """Return the number of the set of marks of each neuron class, and these sets."""
+        numbers = {mark: i for i, mark in enumerate(dict.fromkeys(mark for _, mark in self._tags))}
+        own = [np.unique(neuron[ids]) for ids, _ in self._tags]
+        root = np.concatenate([*own, np.zeros(0, dtype=np.int64)])
+        mark = np.repeat([numbers[m] for _, m in self._tags], [len(ids) for ids in own]).astype(np.int64)
+        pairs = np.unique(np.stack([root, mark], axis=1), axis=0)
+        lengths = np.bincount(pairs[:, 0], minlength=classes)
+        group = number_sequences(pairs[:, 1], lengths)
+        known = list(numbers)
+        ends = np.cumsum(lengths)
+        _, first = np.unique(group, return_index=True)
+        return group, tuple(frozenset(known[i] for i in pairs[ends[k] - lengths[k] : ends[k], 1]) for k in first)
 
     def _components(self, pairs: list[tuple[Ids, Ids]]) -> Ids:
         if not self.count:
@@ -82,6 +94,33 @@ class Ties:
         right = np.concatenate([b for _, b in pairs]) if pairs else np.zeros(0, dtype=np.int64)
         edges = coo_matrix((np.ones(len(left), dtype=bool), (left, right)), shape=(self.count, self.count))
         return connected_components(edges, directed=False)[1].astype(np.int64)
+
+
+def number_sequences(values: Ids, lengths: Ids) -> Ids:
+    """Number the distinct ones among consecutive sequences of integers, from 0 on.
+
+    Args:
+        values: The sequences, one after the other.
+        lengths: The length of each.
+
+    Example:
+        >>> number_sequences(np.array([5, 6, 5, 5, 6]), np.array([2, 1, 2, 0]))
+        array([2, 1, 2, 0])
+    """
+    starts = np.cumsum(lengths) - lengths
+    numbers = np.empty(len(lengths), dtype=np.int64)
+    known = 0
+    for length in np.unique(lengths):
+        members = np.flatnonzero(lengths == length)
+        if length:
+            rows = values[starts[members][:, None] + np.arange(length)]
+            found, inverse = np.unique(rows, axis=0, return_inverse=True)
+            numbers[members] = known + inverse.ravel()
+            known += len(found)
+        else:
+            numbers[members] = known
+            known += 1
+    return numbers
 
 
 def factor_repeats(ids: Ids) -> tuple[int, Ids, int]:

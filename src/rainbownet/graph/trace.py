@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from jaxtyping import config
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
-from rainbownet.errors import ArchitectureError, DataError
+from rainbownet.errors import ArchitectureError
 from rainbownet.graph.rules.table import leaf_modules
 
 _OUT_OF_PLACE = {
@@ -134,58 +134,3 @@ def _made_out_of_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
         node.target = _OUT_OF_PLACE[node.target]
         return True
     return False
-
-
-def evaluate(module: fx.GraphModule, node: fx.Node, env: dict[fx.Node, Any], modules: Mapping[str, nn.Module]) -> Any:
-    """Evaluate one node other than a placeholder, given the values of the nodes before it."""
-    if node.op == "get_attr":
-        return fetch(module, str(node.target))
-    args = fx.map_arg(node.args, env.__getitem__)
-    if node.op == "output":
-        return args[0]
-    kwargs = fx.map_arg(node.kwargs, env.__getitem__)
-    if node.op == "call_module":
-        return modules[str(node.target)](*args, **kwargs)
-    if node.op == "call_method":
-        return getattr(args[0], str(node.target))(*args[1:], **kwargs)
-    assert callable(node.target)
-    return node.target(*args, **kwargs)
-
-
-def fetch(module: nn.Module, name: str) -> Any:
-    """Return the attribute of a module with a dotted name."""
-    value: Any = module
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
-
-
-@torch.no_grad()
-def example_values(module: fx.GraphModule, example: Tensor) -> dict[fx.Node, Any]:
-    """Run a graph module on an example and return the value of every node.
-
-    Args:
-        module: A traced network.
-        example: A batch of at least two inputs, so that the batch axis is told from axes of size one.
-
-    Returns:
-        The value of each node; those of non-tensor nodes are sizes and constants.
-
-    Raises:
-        DataError: If the network cannot be run on the example, naming the layer.
-    """
-    env: dict[fx.Node, Any] = {}
-    modules = dict(module.named_modules())
-    for node in module.graph.nodes:
-        if node.op == "placeholder":
-            env[node] = example
-            continue
-        try:
-            env[node] = evaluate(module, node, env, modules)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            place = node.target if node.op == "call_module" else f"{node.name} ({node.op} {node.target})"
-            raise DataError(
-                f"layer {place!r} cannot be evaluated on inputs of shape {tuple(example.shape)} and dtype "
-                f"{example.dtype}: {error}"
-            ) from error
-    return env

@@ -4,11 +4,9 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
-from rainbownet.graph.rules.table import operation_name
-from rainbownet.graph.trace import fetch
+from rainbownet.graph.nodes import fetch, operation_name
 from rainbownet.limit.kernel import Kernel, dual_kernel
 
 Activation = nn.Module | Callable[[Tensor], Tensor]
@@ -22,6 +20,7 @@ def operation(module: nn.Module, nodes: Sequence[fx.Node]) -> fx.GraphModule:
         nodes: Nodes with one tensor among their arguments, the value of the one before; none for the identity.
 
     Example:
+        >>> import torch
         >>> from rainbownet.graph.trace import symbolic_trace
         >>> net = symbolic_trace(nn.Sequential(nn.Linear(1, 1), nn.Tanh()))
         >>> operation(net, list(net.graph.nodes)[2:3])(torch.ones(2))
@@ -99,27 +98,3 @@ def operation_kernel(single: fx.GraphModule, *, mean: bool) -> Kernel:
         RainbowError: If it does not act entry by entry.
     """
     return dual_kernel(activation_of(copy.deepcopy(single).double()), mean=mean)
-
-
-@torch.no_grad()
-def is_pointwise(single: fx.GraphModule) -> bool:
-    """Say whether an operation acts entry by entry: it commutes with a shuffle of all entries.
-
-    Example:
-        >>> graph = fx.Graph()
-        >>> _ = graph.output(graph.call_function(torch.softmax, (graph.placeholder("x"), 1)))
-        >>> is_pointwise(fx.GraphModule(nn.Module(), graph))
-        False
-    """
-    x = torch.linspace(-3.1, 2.9, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
-    order = torch.randperm(24, generator=torch.Generator().manual_seed(0))
-    own = copy.deepcopy(single).double().cpu()
-    try:
-        direct, moved = own(x), own(x.flatten()[order].reshape(x.shape))
-    except (RuntimeError, ValueError, TypeError, IndexError):
-        return False
-    return (
-        isinstance(direct, Tensor)
-        and direct.shape == x.shape
-        and torch.allclose(direct.flatten()[order].reshape(x.shape), moved, equal_nan=True)
-    )

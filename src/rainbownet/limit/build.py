@@ -14,7 +14,7 @@ from rainbownet.aligned import Alignment, LeastSquares, Procrustes
 from rainbownet.arguments import seed_of, whole
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
-from rainbownet.graph.trace import fetch
+from rainbownet.graph.nodes import fetch
 from rainbownet.limit.activation import operation, operation_kernel
 from rainbownet.limit.coordinates import white_rows, write_rows
 from rainbownet.limit.fitting import LayerFit, LimitVisitor, Reservoir
@@ -199,7 +199,7 @@ def _images(reference: Network, plans: Sequence[LayerPlan], landmarks: int) -> i
     """Return how many images sampling takes, or those of ten rows for each landmark."""
     needed = [default_images(reference)]
     for plan in plans:
-        shape = reference.propagation.shapes[plan.source]
+        shape = reference.shapes[plan.source]
         positions = math.prod(shape) // (shape[0] * shape[plan.dim])
         needed.append(math.ceil(ROWS_PER_CHANNEL * landmarks / positions))
     return max(needed)

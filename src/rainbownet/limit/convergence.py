@@ -13,7 +13,8 @@ from scipy.stats import linregress
 from torch import Tensor, nn
 
 from rainbownet.errors import RainbowError
-from rainbownet.graph.trace import evaluate, symbolic_trace
+from rainbownet.graph.nodes import evaluate
+from rainbownet.graph.trace import symbolic_trace
 from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.rates import predicted_rate
 from rainbownet.spectra.decay import fit_power_law

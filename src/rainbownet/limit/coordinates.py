@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rainbownet.graph import Population
-from rainbownet.graph.trace import fetch
+from rainbownet.graph.nodes import fetch
 from rainbownet.laws import FittedLaw
 from rainbownet.laws.block import block_slices
 

@@ -12,8 +12,8 @@ from torch import fx, nn
 from rainbownet.errors import FileError
 from rainbownet.files.strict import check_fields, parse_json
 from rainbownet.files.tensors import read_tensors, write_tensors
+from rainbownet.graph.nodes import fetch
 from rainbownet.graph.program import from_program, to_program
-from rainbownet.graph.trace import fetch
 from rainbownet.limit.layers import LimitLayer
 from rainbownet.limit.network import LimitNetwork
 

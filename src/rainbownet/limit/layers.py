@@ -4,18 +4,14 @@ While a limit network is built a layer is two modules, `LimitFeatures` and `Limi
 computed once the features of all images are known; afterwards it is one `LimitLayer`, their product.
 """
 
-from typing import TYPE_CHECKING
-
 from jaxtyping import Float, Inexact
 from torch import Tensor, fx, nn
 
-from rainbownet.graph.rules.table import register
+from rainbownet.graph import Channels, register
+from rainbownet.graph.channels import Labels
 from rainbownet.limit.activation import operation_kernel
 from rainbownet.limit.kernel import Kernel
 from rainbownet.limit.nystrom import NystromFeatures
-
-if TYPE_CHECKING:
-    from rainbownet.graph.propagate import Labels, Propagation
 
 _BLOCK = 1 << 22
 """Kernel values held at once, 8 bytes each."""
@@ -133,7 +129,7 @@ class LimitLayer(nn.Module):
 
 
 @register(LimitFeatures, LimitMap, LimitLayer, leaf=True)
-def limit_layer(p: "Propagation", node: fx.Node) -> "Labels":
+def limit_layer(p: Channels, node: fx.Node) -> Labels:
     """Mix all channels and write others, neither of which are neurons that could be drawn."""
     module = p.target(node)
     assert isinstance(module, LimitFeatures | LimitMap | LimitLayer)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, fx, nn
 
 from rainbownet.errors import RainbowError
-from rainbownet.graph.trace import evaluate, fetch
+from rainbownet.graph.nodes import evaluate, fetch
 from rainbownet.limit.layers import LimitLayer
 
 _REMEMBERED = 1 << 30

@@ -14,19 +14,11 @@ from torch import fx
 
 from rainbownet.errors import RainbowWarning, UnsupportedOp
 from rainbownet.graph import Network, Population
-from rainbownet.graph.rules.table import operation_name
-from rainbownet.limit.activation import is_pointwise, operation
+from rainbownet.graph.nodes import called, module_path
+from rainbownet.graph.pointwise import is_pointwise
+from rainbownet.limit.activation import operation
 
-_MODULES = ("AvgPool", "AdaptiveAvgPool", "ZeroPad", "Dropout", "AlphaDropout", "Identity", "Upsample")
-_CHANNELWISE = {
-    *(f"{kind}{d}d" for kind in ("avg_pool", "adaptive_avg_pool", "dropout") for d in (1, 2, 3)),
-    *("dropout", "contiguous", "clone", "detach", "to", "float", "identity"),
-}
-"""Linear operations that act channel by channel, whatever the channels are."""
-
-_SHAPES = {"flatten", "view", "reshape", "squeeze", "unsqueeze", "permute", "transpose", "movedim", "getitem"}
-_SHAPES |= {"cat", "concat", "mean", "sum", "pad", "Flatten", "Unflatten"}
-"""Linear operations that may move the axis of the channels or tell them apart: only reference channels go through."""
+_SCALES = ("mul", "div", "truediv", "true_divide")
 
 
 @dataclass
@@ -94,11 +86,11 @@ def preactivation(network: Network, population: Population, folded: Collection[s
 
 
 def _check_writer(network: Network, population: Population, name: str, shape: tuple[int, ...]) -> None:
-    parameter = network.propagation.parameters[name]
-    groups = 1 if parameter.read is None else parameter.read.groups
+    reader = network.reader(name)
+    groups = 1 if reader is None else reader.groups
     if groups > 1:
         raise _no_limit(population, f"layer {name!r} has {groups} groups")
-    if shape != (parameter.shape[population.axes[name]], 1):
+    if shape != (network.parameters[name].shape[population.axes[name]], 1):
         raise _no_limit(
             population, f"its {shape[0]} neurons are a part of {name!r} (a zero-padded shortcut, or groups)"
         )
@@ -136,7 +128,7 @@ class _Planner:
         self.network, self.folded = network, folded
         self.members = {p.name: p for p in network.populations if p.name in populations}
         self.writes = {name: p for p in self.members.values() for name in p.writers}
-        self.reads = {p.read.node for p in network.propagation.parameters.values() if p.read is not None}
+        self.reads = {reader.node for reader in network.readers}
         self.plans: list[LayerPlan] = []
         self.state: dict[fx.Node, _White | str | None] = {}
         for node in network.traced.graph.nodes:
@@ -148,28 +140,28 @@ class _Planner:
         white = [n for n in node.all_input_nodes if isinstance(self.state[n], _White)]
         written = [name for name in self._parameters(node) if name in self.writes]
         reads = bool(written) or node in self.reads or node.op == "output"
-        if white and (reads or self._name(node) in _SHAPES):
+        if white and (reads or self._moves_channels(node)):
             for source in white:
                 self._end_without_activation(source, node)
             states.add(_MAPPED)
             white = []
         if written:
             return self._written(node, written[0])
-        if reads or not states or not _holds_tensors(self.network.propagation.shapes[node]):
+        if reads or not states or not _holds_tensors(self.network.shapes[node]):
             return None
         return self._pass_white(node, white) if white else self._pass_returned(node, states)
 
     def _written(self, node: fx.Node, name: str) -> _White:
-        read = self.network.propagation.parameters[name].read
+        read = self.network.reader(name)
         assert read is not None
-        last = read.dim == len(self.network.propagation.shapes[node]) - 1
+        last = read.dim == len(self.network.shapes[node]) - 1
         return _White(self.writes[name].name, name.rpartition(".")[0] or name, -1 if last else read.dim)
 
     def _pass_white(self, node: fx.Node, white: list[fx.Node]) -> _White | str:
         states = [self.state[n] for n in white]
         first = states[-1]
         assert isinstance(first, _White)
-        norm = self.network.propagation.norms.get(node)
+        norm = self.network.norm(node)
         if norm is not None and norm.name in self.folded:
             return first
         if norm is not None:
@@ -180,12 +172,7 @@ class _Planner:
             )
         if len(node.all_input_nodes) > 1:
             alike = len({(s.population, s.dim) for s in states if isinstance(s, _White)}) == 1
-            if (
-                self._name(node) in ("add", "sub")
-                and len(white) == len(node.all_input_nodes)
-                and alike
-                and not node.kwargs
-            ):
+            if self._adds(node) and len(white) == len(node.all_input_nodes) and alike and not node.kwargs:
                 return first
             raise self._unsupported(
                 node,
@@ -209,10 +196,12 @@ class _Planner:
         """Return the operations from a node on that together act entry by entry."""
         chain: list[fx.Node] = []
         while len(node.all_input_nodes) == 1 and node.op.startswith("call_"):
-            plain = not self._is_channelwise(node) and self._name(node) not in _SHAPES
-            if not plain or node in self.reads or node in self.network.propagation.norms:
+            plain = not self._is_channelwise(node) and not self._moves_channels(node)
+            if not plain or node in self.reads or self.network.norm(node) is not None:
                 break
-            if not is_pointwise(operation(self.network.traced, [node])):
+            known = self.network.operation(node)
+            trial = operation(self.network.traced, [node])
+            if not (known is not None and known.pointwise) and not is_pointwise(trial.double().cpu()):
                 break
             chain.append(node)
             if len(node.users) != 1:
@@ -222,14 +211,14 @@ class _Planner:
 
     def _pass_returned(self, node: fx.Node, states: set[_White | str | None]) -> str:
         several = len(node.all_input_nodes) > 1
-        scales = self._name(node) in ("mul", "div", "truediv") and not several
-        norm = self.network.propagation.norms.get(node)
+        scales = called(node, self.network.modules) in _SCALES and not several
+        norm = self.network.norm(node)
         if norm is not None and norm.name not in self.folded and not self._tracks(norm.name):
             raise self._unsupported(
                 node, "a batch norm without running statistics depends on how images come in batches"
             )
         linear = norm is not None or (
-            scales or self._is_channelwise(node) or self._name(node) in _SHAPES or self._name(node) in ("add", "sub")
+            scales or self._is_channelwise(node) or self._moves_channels(node) or self._adds(node)
         )
         if not linear:
             if _MAPPED in states:
@@ -237,7 +226,7 @@ class _Planner:
                     node, "it is a non-linearity that does not directly follow the layers it acts on"
                 )
             warnings.warn(
-                f"layer {self.network.propagation.module_path(node)!r} ({node.name}) is not linear and acts on a layer "
+                f"layer {module_path(node)!r} ({node.name}) is not linear and acts on a layer "
                 "of infinite width: it is applied to the reference's channels, and samples do not tend to exactly that",
                 RainbowWarning,
                 stacklevel=6,
@@ -257,18 +246,23 @@ class _Planner:
         known = next((plan for plan in self.plans if plan.source is source and not plan.nodes), None)
         (known or self._add(source, [])).readers.append(reader)
 
-    def _name(self, node: fx.Node) -> str:
-        if node.op == "call_module":
-            return type(self.network.modules[str(node.target)]).__name__
-        return operation_name(node.target)
-
     def _tracks(self, norm: str) -> bool:
         module: Any = self.network.modules[norm]
         return module.running_mean is not None
 
     def _is_channelwise(self, node: fx.Node) -> bool:
-        name = self._name(node)
-        return name.startswith(_MODULES) if node.op == "call_module" else name in _CHANNELWISE
+        """Whether it is linear and acts channel by channel, whatever the channels are."""
+        known = self.network.operation(node)
+        return known is not None and known.linear and known.channelwise and not known.pointwise
+
+    def _moves_channels(self, node: fx.Node) -> bool:
+        """Whether it is linear and may tell channels apart or move their axis: only the reference's go through."""
+        known = self.network.operation(node)
+        return known is not None and known.linear and not known.channelwise
+
+    def _adds(self, node: fx.Node) -> bool:
+        known = self.network.operation(node)
+        return known is not None and known.linear and known.pointwise
 
     def _parameters(self, node: fx.Node) -> list[str]:
         if node.op == "call_module":
@@ -277,7 +271,7 @@ class _Planner:
         return [str(n.target) for n in node.all_input_nodes if n.op == "get_attr"]
 
     def _unsupported(self, node: fx.Node, why: str) -> UnsupportedOp:
-        return self.network.propagation.unsupported(
+        return self.network.unsupported(
             node, f"{why}; leave the population as it is trained with layers=[...], prefixes of the others"
         )
 

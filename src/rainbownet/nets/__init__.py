@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from rainbownet.errors import ArchitectureError
+from rainbownet.nets import rules as rules
 from rainbownet.nets.cifar_resnet import cifar_resnet
 from rainbownet.nets.collapse import PhaseCollapse, SkipModulus
 from rainbownet.nets.layers import (
@@ -26,7 +27,6 @@ from rainbownet.nets.vgg import factorized_vgg11, simple_vgg11, vgg11
 from rainbownet.nets.wavelet import WaveletTransform
 
 __all__ = [
-    "LEAF_MODULES",
     "ComplexStandardization",
     "Conv1x1",
     "DivisiveNormalization",
@@ -38,18 +38,6 @@ __all__ = [
     "build",
     "names",
 ]
-
-LEAF_MODULES: tuple[type[nn.Module], ...] = (
-    WaveletTransform,
-    PhaseCollapse,
-    SkipModulus,
-    Conv1x1,
-    RealOnComplex1x1,
-    ComplexStandardization,
-    DivisiveNormalization,
-    RealChannels,
-)
-"""Modules of the reference networks that a torch.fx tracer must keep whole."""
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "cifar_resnet": cifar_resnet,

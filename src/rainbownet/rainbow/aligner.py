@@ -14,7 +14,7 @@ from rainbownet.aligned import Alignment, alignment_quality
 from rainbownet.aligned.basis import Flatten, channel_rows, map_size, read_through
 from rainbownet.errors import RainbowWarning
 from rainbownet.graph import Network, Reader
-from rainbownet.graph.propagate import Norm
+from rainbownet.graph.channels import Norm
 from rainbownet.moments import ChannelMoment, CrossMoment
 from rainbownet.rainbow.classifier import Features
 from rainbownet.rainbow.neurons import parameters_of

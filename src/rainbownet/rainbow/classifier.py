@@ -52,7 +52,7 @@ class Features:
 def _classifier_of(network: Network) -> Reader:
     outputs = {source for node in network.traced.graph.nodes if node.op == "output" for source in node.all_input_nodes}
     found = [reader for reader in network.readers if reader.node in outputs]
-    if len(found) != 1 or len(network.propagation.shapes[found[0].source]) != 2:
+    if len(found) != 1 or len(network.shapes[found[0].source]) != 2:
         layers = [reader.layer for reader in found]
         raise ArchitectureError(f"classifier: the output must be that of one linear layer on vectors; found {layers}")
     return found[0]

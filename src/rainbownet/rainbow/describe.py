@@ -32,28 +32,17 @@ def describe(network: Network) -> pd.DataFrame:
         0          0        8        5   False  (0.weight,)   (2.weight,)
         1          2        3        9    True  (2.weight,)            ()
     """
-    neuron = network.propagation.ties.solve().neuron
-    known = network.propagation.parameters
-    rows = []
-    for population in network.populations:
-        name, entries = next(iter(population.slots.items()))
-        own = set(neuron[known[name].index[population.axes[name]][entries[:, 0]]])
-        readers = []
-        for reader in network.readers:
-            read = known[reader.parameter].read
-            if read is not None and read.ids is not None and own & set(neuron[read.ids]):
-                readers.append(reader.parameter)
-        rows.append(
-            {
-                "population": population.name,
-                "neurons": len(population),
-                "numbers": _numbers(network, population),
-                "frozen": population.frozen,
-                "writers": population.writers,
-                "readers": tuple(readers),
-            }
-        )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {
+            "population": population.name,
+            "neurons": len(population),
+            "numbers": _numbers(network, population),
+            "frozen": population.frozen,
+            "writers": population.writers,
+            "readers": tuple(reader.parameter for reader in network.readers_of(population)),
+        }
+        for population in network.populations
+    )
 
 
 def heads(network: Network) -> list[str]:

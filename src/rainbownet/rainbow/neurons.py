@@ -8,13 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rainbownet.graph import Network, Population
-from rainbownet.graph.propagate import Norm
+from rainbownet.graph import Network, Norm, Population
 from rainbownet.laws import Block
 
 
 @dataclass(frozen=True)
-class Parameters:
+class LawParameters:
     """The parameters of a network in the form laws are fitted to.
 
     Attributes:
@@ -33,7 +32,7 @@ class Parameters:
         return [name for name in population.slots if name not in self.fixed and not network.is_statistic(name)]
 
 
-def parameters_of(network: Network, *, fold: bool) -> Parameters:
+def parameters_of(network: Network, *, fold: bool) -> LawParameters:
     """Read the parameters of a network, batch norms folded into the weights before them or not.
 
     A norm is folded when it has running statistics, a scale and an offset, and directly follows a layer that is drawn;
@@ -67,7 +66,7 @@ def parameters_of(network: Network, *, fold: bool) -> Parameters:
         fixed |= {f"{norm.name}.weight": 1.0, f"{norm.name}.running_mean": 0.0}
         fixed[f"{norm.name}.running_var"] = 1.0 - module.eps
         folded.append(norm)
-    return Parameters(values, fixed, tuple(folded))
+    return LawParameters(values, fixed, tuple(folded))
 
 
 def gather(

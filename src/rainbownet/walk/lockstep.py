@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, fx
 
 from rainbownet.graph import Network
-from rainbownet.graph.trace import evaluate
+from rainbownet.graph.nodes import evaluate
 from rainbownet.walk.store import Store
 
 

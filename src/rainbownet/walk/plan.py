@@ -51,9 +51,7 @@ def chunk_size(networks: Sequence[Network], budget: int) -> int:
     """
     total = 0
     for network in networks:
-        sizes = sorted(
-            (math.prod(shape) for shape in network.propagation.shapes.values() if _is_shape(shape)), reverse=True
-        )
+        sizes = sorted((math.prod(shape) for shape in network.shapes.values() if _is_shape(shape)), reverse=True)
         total += 4 * sum(sizes[:4]) // len(network.example)
     total = max(total, 1)
     enough = CHUNK_BYTES * (8 if networks[0].example.is_cuda else 1)
@@ -64,7 +62,7 @@ def default_images(network: Network) -> int:
     """Return how many images make the rows at every reader ten times its channels."""
     needed = [LEAST_IMAGES]
     for reader in network.readers:
-        shape = network.propagation.shapes[reader.source]
+        shape = network.shapes[reader.source]
         positions = math.prod(shape) // (shape[0] * reader.channels)
         needed.append(math.ceil(ROWS_PER_CHANNEL * reader.channels / max(positions, 1)))
     return max(needed)

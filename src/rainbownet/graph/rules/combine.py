@@ -1,20 +1,17 @@
 """Concatenating and splitting tensors."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor, fx
 
+from rainbownet.graph.channels import Channels, Count, Labels
 from rainbownet.graph.rules.table import register
-
-if TYPE_CHECKING:
-    from rainbownet.graph.propagate import Count, Labels, Propagation
-    from rainbownet.graph.ties import Ids
+from rainbownet.graph.ties import Ids
 
 
-@register("cat", "concat", "concatenate")
-def concatenate(p: "Propagation", node: fx.Node) -> "Labels":
+@register("cat", "concat", "concatenate", linear=True)
+def concatenate(p: Channels, node: fx.Node) -> Labels:
     """Concatenate the labels; along a plain axis, tie them."""
     parts = p.argument(node, 0, "tensors")
     ndim = p.values[node].ndim
@@ -43,14 +40,14 @@ def concatenate(p: "Propagation", node: fx.Node) -> "Labels":
     return (*labels, *first.values())
 
 
-@register("chunk", "tensor_split")
-def chunk(p: "Propagation", node: fx.Node) -> "list[Labels]":
+@register("chunk", "tensor_split", linear=True)
+def chunk(p: Channels, node: fx.Node) -> list[Labels]:
     """Split into equal parts."""
     return _split(p, node, p.argument(node, 2, "dim", 0))
 
 
-@register("split")
-def split(p: "Propagation", node: fx.Node) -> "list[Labels]":
+@register("split", linear=True)
+def split(p: Channels, node: fx.Node) -> list[Labels]:
     """Split into parts of given sizes, which follow the number of channels."""
     source = node.all_input_nodes[0]
     dim = p.argument(node, 2, "dim", 0)
@@ -61,7 +58,7 @@ def split(p: "Propagation", node: fx.Node) -> "list[Labels]":
         bounds = np.cumsum([0, *(value.shape[dim] for value in p.values[node])])
         pieces = [ids[a:b] for a, b in pairwise(bounds)]
 
-        def resized(count: "Count") -> tuple[tuple, dict]:
+        def resized(count: Count) -> tuple[tuple, dict]:
             counts = [count(piece) for piece in pieces]
             kwargs = {k: v for k, v in node.kwargs.items() if not k.startswith("split_size")}
             return (node.args[0], counts, *node.args[2:]), kwargs
@@ -70,7 +67,7 @@ def split(p: "Propagation", node: fx.Node) -> "list[Labels]":
     return parts
 
 
-def _split(p: "Propagation", node: fx.Node, dim: int) -> "list[Labels]":
+def _split(p: Channels, node: fx.Node, dim: int) -> list[Labels]:
     source = node.all_input_nodes[0]
     values: list[Tensor] = list(p.values[node])
     bounds = np.cumsum([0, *(value.shape[dim] for value in values)])

@@ -1,30 +1,29 @@
 """Operations that act entry by entry: they tie the channels of all their inputs."""
 
-from typing import TYPE_CHECKING
-
-import torch
 from torch import Tensor, fx, nn
 
+from rainbownet.graph.channels import Channels, Labels
 from rainbownet.graph.rules.table import register
-
-if TYPE_CHECKING:
-    from rainbownet.graph.propagate import Labels, Propagation
 
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
-@register("add", "sub", "mul", "div", "truediv", "true_divide", "pow", "maximum", "minimum", "lerp", "where", "addcmul")
-@register("dropout", "dropout1d", "dropout2d", "contiguous", "clone", "detach", "to", "float", "identity")
-@register("complex", "torchvision.ops.stochastic_depth.stochastic_depth")
-@register(nn.Identity, *_DROPOUTS)
-def elementwise(p: "Propagation", node: fx.Node) -> "Labels":
+@register(
+    "mul", "div", "truediv", "true_divide", "pow", "maximum", "minimum", "lerp", "where", "addcmul", pointwise=True
+)
+@register("add", "sub", channelwise=True, linear=True, pointwise=True)
+@register("dropout", "dropout1d", "dropout2d", "dropout3d", nn.Identity, *_DROPOUTS, channelwise=True, linear=True)
+@register("contiguous", "clone", "detach", "to", "float", "identity", channelwise=True, linear=True)
+@register("torchvision.ops.stochastic_depth.stochastic_depth", channelwise=True, linear=True)
+@register("complex")
+def elementwise(p: Channels, node: fx.Node) -> Labels:
     """Tie the inputs channel by channel, with broadcasting (residual additions, gates, layer scales)."""
     tensors = [n for n in node.all_input_nodes if isinstance(p.values[n], Tensor)]
     return p.join(tensors, p.values[node].shape)
 
 
 @register(nn.PReLU)
-def prelu_module(p: "Propagation", node: fx.Node) -> "Labels":
+def prelu_module(p: Channels, node: fx.Node) -> Labels:
     """Give the slope of each channel to its neuron."""
     name = f"{node.target}.weight"
     module = p.target(node)
@@ -40,12 +39,21 @@ def prelu_module(p: "Propagation", node: fx.Node) -> "Labels":
 
 
 @register("softmax", "log_softmax", "normalize", nn.Softmax, nn.LogSoftmax, nn.Softmax2d)
-def equivariant(p: "Propagation", node: fx.Node) -> "Labels":
+def equivariant(p: Channels, node: fx.Node) -> Labels:
     """Pass the labels on: the operation commutes with permutations of the channels."""
     return p.labels_of(node.all_input_nodes[0])
 
 
-@register("abs", "sigmoid", "tanh", "relu", "square", "sqrt", torch.nn.ReLU, torch.nn.Sigmoid, torch.nn.Tanh)
-def pointwise(p: "Propagation", node: fx.Node) -> "Labels":
+_ACTIVATIONS = (
+    *(nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh, nn.LeakyReLU, nn.LogSigmoid),
+    *(nn.Mish, nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Softshrink, nn.Softsign, nn.Tanh),
+    *(nn.Tanhshrink, nn.Threshold),
+)
+
+
+@register(*_ACTIVATIONS, "abs", "sigmoid", "tanh", "relu", "square", "sqrt", channelwise=True, pointwise=True)
+@register("celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", pointwise=True)
+@register("mish", "relu6", "selu", "silu", "softplus", "softsign", "erf", "exp", "sin", "cos", "neg", pointwise=True)
+def pointwise(p: Channels, node: fx.Node) -> Labels:
     """Pass the labels of the one input on."""
     return p.labels_of(node.all_input_nodes[0])

@@ -1,30 +1,28 @@
 """Linear maps: each writes new channels and reads those of its input; a depthwise filter belongs to its channel."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import fx, nn
 
+from rainbownet.graph.channels import Channels, Labels
 from rainbownet.graph.rules.table import register
-
-if TYPE_CHECKING:
-    from rainbownet.graph.propagate import Labels, Propagation
-    from rainbownet.graph.ties import Ids
+from rainbownet.graph.ties import Ids
 
 
-def on_axis(ids: "Ids", axis: int, ndim: int) -> "Ids":
-    """Return atoms as the label of one axis of a tensor."""
+def on_axis(ids: Ids, axis: int, ndim: int) -> Ids:
+    """Return channel indices as the label of one axis of a tensor."""
     shape = [1] * ndim
     shape[axis % ndim] = len(ids)
     return ids.reshape(shape)
 
 
-def _others(labels: "Labels", axis: int) -> "Labels":
+def _others(labels: Labels, axis: int) -> Labels:
     return tuple(label for label in labels if label.shape[axis] == 1 and label.size > 1)
 
 
-@register(nn.Linear)
-def linear_module(p: "Propagation", node: fx.Node) -> "Labels":
+@register(nn.Linear, linear=True)
+def linear_module(p: Channels, node: fx.Node) -> Labels:
     """Read the last axis with the columns of the weight, write new channels with its rows.
 
     A map over positions, the same for every channel, is a spatial operator: it stays as trained (theory, 2).
@@ -36,15 +34,15 @@ def linear_module(p: "Propagation", node: fx.Node) -> "Labels":
     return labels
 
 
-@register("linear")
-def linear_function(p: "Propagation", node: fx.Node) -> "Labels":
+@register("linear", linear=True)
+def linear_function(p: Channels, node: fx.Node) -> Labels:
     """Handle `F.linear` with parameters of the network."""
     weight, bias = _weights(p, node, p.argument(node, 1, "weight"), p.argument(node, 2, "bias"))
     return _linear(p, node, p.argument(node, 0, "input"), weight, bias)
 
 
-@register("matmul")
-def matmul(p: "Propagation", node: fx.Node) -> "Labels":
+@register("matmul", linear=True)
+def matmul(p: Channels, node: fx.Node) -> Labels:
     """Handle `x @ weight` with a matrix parameter of the network."""
     source, other = node.args[0], node.args[1]
     name = p.parameter_name(other)
@@ -54,9 +52,7 @@ def matmul(p: "Propagation", node: fx.Node) -> "Labels":
     return _linear(p, node, source, name, None, out=1)
 
 
-def _linear(
-    p: "Propagation", node: fx.Node, source: fx.Node, weight: str, bias: str | None, *, out: int = 0
-) -> "Labels":
+def _linear(p: Channels, node: fx.Node, source: fx.Node, weight: str, bias: str | None, *, out: int = 0) -> Labels:
     ndim = p.values[node].ndim
     p.read(weight, 1 - out, node, source, p.values[source].ndim - 1)
     ids = p.index(weight, out, None)
@@ -72,8 +68,8 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
-@register(*_CONVOLUTIONS, *_TRANSPOSED)
-def convolution_module(p: "Propagation", node: fx.Node) -> "Labels":
+@register(*_CONVOLUTIONS, *_TRANSPOSED, linear=True)
+def convolution_module(p: Channels, node: fx.Node) -> Labels:
     """Read axis 1 and write new channels; with one group per channel, give the filter to its neuron."""
     module: Any = p.target(node)
     name = str(node.target)
@@ -82,23 +78,23 @@ def convolution_module(p: "Propagation", node: fx.Node) -> "Labels":
     return _convolution(p, node, node.all_input_nodes[0], f"{name}.weight", bias, module.groups, transposed, name)
 
 
-@register("conv1d", "conv2d", "conv3d")
-def convolution_function(p: "Propagation", node: fx.Node) -> "Labels":
+@register("conv1d", "conv2d", "conv3d", linear=True)
+def convolution_function(p: Channels, node: fx.Node) -> Labels:
     """Handle `F.conv2d` and its like with parameters of the network."""
     weight, bias = _weights(p, node, p.argument(node, 1, "weight"), p.argument(node, 2, "bias"))
     groups = p.argument(node, 6, "groups", 1)
     return _convolution(p, node, p.argument(node, 0, "input"), weight, bias, groups, False, None)
 
 
-@register("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
-def transposed_function(p: "Propagation", node: fx.Node) -> "Labels":
+@register("conv_transpose1d", "conv_transpose2d", "conv_transpose3d", linear=True)
+def transposed_function(p: Channels, node: fx.Node) -> Labels:
     """Handle the functional transposed convolutions with parameters of the network."""
     weight, bias = _weights(p, node, p.argument(node, 1, "weight"), p.argument(node, 2, "bias"))
     groups = p.argument(node, 6, "groups", 1)
     return _convolution(p, node, p.argument(node, 0, "input"), weight, bias, groups, True, None)
 
 
-def _weights(p: "Propagation", node: fx.Node, weight: Any, bias: Any) -> tuple[str, str | None]:
+def _weights(p: Channels, node: fx.Node, weight: Any, bias: Any) -> tuple[str, str | None]:
     names = p.parameter_name(weight), p.parameter_name(bias)
     if names[0] is None or (bias is not None and names[1] is None):
         raise p.unsupported(node, "its weight must be a parameter of the network, not a computed tensor")
@@ -106,7 +102,7 @@ def _weights(p: "Propagation", node: fx.Node, weight: Any, bias: Any) -> tuple[s
 
 
 def _convolution(
-    p: "Propagation",
+    p: Channels,
     node: fx.Node,
     source: fx.Node,
     weight: str,
@@ -114,7 +110,7 @@ def _convolution(
     groups: int,
     transposed: bool,
     module: str | None,
-) -> "Labels":
+) -> Labels:
     channels = p.values[source].shape[1]
     outputs = p.values[node].shape[1]
     ndim = p.values[node].ndim
@@ -140,7 +136,7 @@ def _convolution(
 
 
 def _depthwise(
-    p: "Propagation",
+    p: Channels,
     node: fx.Node,
     source: fx.Node,
     weight: str,
@@ -148,7 +144,7 @@ def _depthwise(
     multiplier: int,
     transposed: bool,
     module: str | None,
-) -> "Labels":
+) -> Labels:
     if transposed and multiplier > 1:
         raise p.unsupported(node, "a depthwise transposed convolution must keep the number of channels")
     inputs = p.axis_label(source, 1)
@@ -180,7 +176,7 @@ def _with_groups(node: fx.Node, position: int | None, groups: int) -> tuple[tupl
     return tuple(args), dict(node.kwargs)
 
 
-def size_attributes(p: "Propagation", module: str, weight: str, axes: dict[str, int], *, groups: int = 1) -> None:
+def size_attributes(p: Channels, module: str, weight: str, axes: dict[str, int], *, groups: int = 1) -> None:
     """Let the size attributes of a module follow its weight."""
     known = p.parameters[weight]
     for attribute, axis in axes.items():
@@ -194,7 +190,7 @@ def size_attributes(p: "Propagation", module: str, weight: str, axes: dict[str, 
 
 
 @register(nn.Embedding)
-def embedding_module(p: "Propagation", node: fx.Node) -> "Labels":
+def embedding_module(p: Channels, node: fx.Node) -> Labels:
     """Write one channel per column of the table; its rows are symbols of the input."""
     name = str(node.target)
     p.ties.freeze(p.index(f"{name}.weight", 0, None))

@@ -1,19 +1,17 @@
 """Normalisations: their scales and offsets belong to the neuron; batch statistics are measured, not drawn."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
+from rainbownet.graph.channels import Channels, Labels
 from rainbownet.graph.rules.table import register
 
-if TYPE_CHECKING:
-    from rainbownet.graph.propagate import Labels, Propagation
 
-
-def _affine(p: "Propagation", module: str, source: fx.Node, dim: int, names: tuple[str, ...]) -> Any:
-    """Give per-channel parameters to the neurons of an axis; return the atoms."""
+def _affine(p: Channels, module: str, source: fx.Node, dim: int, names: tuple[str, ...]) -> Any:
+    """Give per-channel parameters to the neurons of an axis; return the channel indices."""
     ids = p.axis_label(source, dim)
     own = ids
     for name in names:
@@ -25,7 +23,7 @@ def _affine(p: "Propagation", module: str, source: fx.Node, dim: int, names: tup
 
 
 @register(_BatchNorm)
-def batch_norm(p: "Propagation", node: fx.Node) -> "Labels":
+def batch_norm(p: Channels, node: fx.Node) -> Labels:
     """Normalise each channel over images and positions."""
     name, source = str(node.target), node.all_input_nodes[0]
     module: Any = p.target(node)
@@ -45,7 +43,7 @@ def batch_norm(p: "Propagation", node: fx.Node) -> "Labels":
 
 
 @register(_InstanceNorm)
-def instance_norm(p: "Propagation", node: fx.Node) -> "Labels":
+def instance_norm(p: Channels, node: fx.Node) -> Labels:
     """Normalise each channel of each image over positions."""
     name, source = str(node.target), node.all_input_nodes[0]
     module: Any = p.target(node)
@@ -58,7 +56,7 @@ def instance_norm(p: "Propagation", node: fx.Node) -> "Labels":
 
 
 @register(nn.GroupNorm)
-def group_norm(p: "Propagation", node: fx.Node) -> "Labels":
+def group_norm(p: Channels, node: fx.Node) -> Labels:
     """Normalise over the channels of each group: neurons of different groups have laws of their own."""
     name, source = str(node.target), node.all_input_nodes[0]
     module: Any = p.target(node)
@@ -72,7 +70,7 @@ def group_norm(p: "Propagation", node: fx.Node) -> "Labels":
 
 
 @register(nn.LayerNorm, nn.RMSNorm)
-def layer_norm_module(p: "Propagation", node: fx.Node) -> "Labels":
+def layer_norm_module(p: Channels, node: fx.Node) -> Labels:
     """Normalise each image (or position) over its last axes."""
     name, source = str(node.target), node.all_input_nodes[0]
     module: Any = p.target(node)
@@ -83,7 +81,7 @@ def layer_norm_module(p: "Propagation", node: fx.Node) -> "Labels":
 
 
 @register("layer_norm")
-def layer_norm_function(p: "Propagation", node: fx.Node) -> "Labels":
+def layer_norm_function(p: Channels, node: fx.Node) -> Labels:
     """Handle `F.layer_norm` with parameters of the network."""
     source = p.argument(node, 0, "input")
     size = p.argument(node, 1, "normalized_shape")
@@ -103,7 +101,7 @@ def _with_shape(node: fx.Node, position: int | None, shape: tuple[int, ...]) -> 
     return tuple(args), dict(node.kwargs)
 
 
-def _normalised(p: "Propagation", node: fx.Node, source: fx.Node, size: tuple[int, ...], names: list[str]) -> Any:
+def _normalised(p: Channels, node: fx.Node, source: fx.Node, size: tuple[int, ...], names: list[str]) -> Any:
     """Index the parameters of a layer norm; return how its shape follows the number of channels."""
     ndim = p.values[source].ndim
     labels = []

@@ -1,20 +1,18 @@
 """Reshaping, permuting, slicing, padding and reducing: labels follow the values."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor, fx, nn
 
+from rainbownet.graph.channels import Channels, Count, Labels
 from rainbownet.graph.rules.table import register
-
-if TYPE_CHECKING:
-    from rainbownet.graph.propagate import Count, Labels, Propagation
-    from rainbownet.graph.ties import Ids
+from rainbownet.graph.ties import Ids
 
 
-@register("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", nn.Flatten, nn.Unflatten)
-def reshape(p: "Propagation", node: fx.Node) -> "Labels":
+@register("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", nn.Flatten, nn.Unflatten, linear=True)
+def reshape(p: Channels, node: fx.Node) -> Labels:
     """Reshape the labels; constant sizes in the code follow the number of channels."""
     source = node.all_input_nodes[0]
     old, new = tuple(p.values[source].shape), tuple(p.values[node].shape)
@@ -27,7 +25,7 @@ def reshape(p: "Propagation", node: fx.Node) -> "Labels":
     return labels
 
 
-def _follow_sizes(p: "Propagation", node: fx.Node, labels: "Labels", new: tuple[int, ...]) -> None:
+def _follow_sizes(p: Channels, node: fx.Node, labels: Labels, new: tuple[int, ...]) -> None:
     packed = len(node.args) > 1 and isinstance(node.args[1], (tuple, list))
     sizes: list[Any] = list(node.args[1]) if packed else list(node.args[1:])  # type: ignore[arg-type]
     changes: dict[int, Ids] = {}
@@ -40,14 +38,14 @@ def _follow_sizes(p: "Propagation", node: fx.Node, labels: "Labels", new: tuple[
     if not changes:
         return
 
-    def resized(count: "Count") -> tuple[tuple, dict]:
+    def resized(count: Count) -> tuple[tuple, dict]:
         counts = [count(changes[i]) if i in changes else size for i, size in enumerate(sizes)]
         return ((node.args[0], tuple(counts)) if packed else (node.args[0], *counts)), dict(node.kwargs)
 
     p.rewrite(node, resized)
 
 
-def _reshaped(label: "Ids", old: tuple[int, ...], new: tuple[int, ...]) -> "Ids":
+def _reshaped(label: Ids, old: tuple[int, ...], new: tuple[int, ...]) -> Ids:
     """Reshape a label that broadcasts to `old` into one that broadcasts to `new`, position axes kept at one."""
     expanded, shape = list(label.shape), list(new)
     for (a, b), (c, d) in _matching_axes(old, new):
@@ -73,8 +71,8 @@ def _matching_axes(old: tuple[int, ...], new: tuple[int, ...]) -> list[tuple[tup
     return [((a, b), (c, d)) for (a, c), (b, d) in pairwise(starts)]
 
 
-@register("permute", "transpose", "swapaxes", "movedim")
-def permute(p: "Propagation", node: fx.Node) -> "Labels":
+@register("permute", "transpose", "swapaxes", "movedim", linear=True)
+def permute(p: Channels, node: fx.Node) -> Labels:
     """Permute the axes of the labels as those of the value."""
     source = node.all_input_nodes[0]
     ndim = p.values[source].ndim
@@ -97,8 +95,8 @@ def _axes_order(node: fx.Node, ndim: int) -> list[int]:
     return order
 
 
-@register("getitem")
-def getitem(p: "Propagation", node: fx.Node) -> Any:
+@register("getitem", linear=True)
+def getitem(p: Channels, node: fx.Node) -> Any:
     """Take a part of a tuple, or slice a tensor; slices of channels follow their number."""
     source, index = node.args
     assert isinstance(source, fx.Node)
@@ -117,7 +115,7 @@ def getitem(p: "Propagation", node: fx.Node) -> Any:
     return labels
 
 
-def _index_of_label(label: "Ids", value: Tensor, parts: list[Any]) -> tuple:
+def _index_of_label(label: Ids, value: Tensor, parts: list[Any]) -> tuple:
     result, axis = [], 0
     for part in parts:
         if part is None:
@@ -131,7 +129,7 @@ def _index_of_label(label: "Ids", value: Tensor, parts: list[Any]) -> tuple:
     return tuple(result)
 
 
-def _follow_slices(p: "Propagation", node: fx.Node, source: fx.Node, parts: list[Any]) -> None:
+def _follow_slices(p: Channels, node: fx.Node, source: fx.Node, parts: list[Any]) -> None:
     changes: dict[int, Ids] = {}
     axis = 0
     for position, part in enumerate(parts):
@@ -150,7 +148,7 @@ def _follow_slices(p: "Propagation", node: fx.Node, source: fx.Node, parts: list
     if not changes:
         return
 
-    def resized(count: "Count") -> tuple[tuple, dict]:
+    def resized(count: Count) -> tuple[tuple, dict]:
         moved = list(parts)
         for position, ids in changes.items():
             start, stop, _ = moved[position].indices(len(ids))
@@ -160,8 +158,8 @@ def _follow_slices(p: "Propagation", node: fx.Node, source: fx.Node, parts: list
     p.rewrite(node, resized)
 
 
-@register("pad")
-def pad(p: "Propagation", node: fx.Node) -> "Labels":
+@register("pad", linear=True)
+def pad(p: Channels, node: fx.Node) -> Labels:
     """Pad the labels: padded channels are tied to whatever they are added to (ResNet's option A)."""
     source = node.all_input_nodes[0]
     sizes = list(p.value(p.argument(node, 1, "pad")))
@@ -180,7 +178,7 @@ def pad(p: "Propagation", node: fx.Node) -> "Labels":
         labels.append(label)
     if changes:
 
-        def resized(count: "Count") -> tuple[tuple, dict]:
+        def resized(count: Count) -> tuple[tuple, dict]:
             counts = tuple(count(changes[i]) if i in changes else size for i, size in enumerate(sizes))
             if len(node.args) > 1:
                 return (node.args[0], counts, *node.args[2:]), dict(node.kwargs)
@@ -190,19 +188,21 @@ def pad(p: "Propagation", node: fx.Node) -> "Labels":
     return tuple(labels)
 
 
-@register("mean", "norm", "vector_norm", "linalg_vector_norm", "std", "var")
-def average(p: "Propagation", node: fx.Node) -> "Labels":
+@register("mean", linear=True)
+@register("norm", "vector_norm", "linalg_vector_norm", "std", "var")
+def average(p: Channels, node: fx.Node) -> Labels:
     """Reduce axes. An average over channels is an average over neurons: it has a limit and needs no alignment."""
     return _reduced(p, node)
 
 
-@register("sum", "amax", "amin")
-def reduction(p: "Propagation", node: fx.Node) -> "Labels":
+@register("sum", linear=True)
+@register("amax", "amin")
+def reduction(p: Channels, node: fx.Node) -> Labels:
     """Reduce axes of positions; a sum or maximum over channels that are drawn would depend on the width."""
     return _reduced(p, node, forbidden="it sums or maximises over channels, whose number changes with the width")
 
 
-def _reduced(p: "Propagation", node: fx.Node, forbidden: str | None = None) -> "Labels":
+def _reduced(p: Channels, node: fx.Node, forbidden: str | None = None) -> Labels:
     source = node.all_input_nodes[0]
     old, new = tuple(p.values[source].shape), tuple(p.values[node].shape)
     dims = p.argument(node, 2, "dim") if str(getattr(node.target, "__name__", node.target)).endswith("norm") else None

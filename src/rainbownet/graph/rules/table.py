@@ -1,42 +1,84 @@
-"""The table of rules: for each supported operation, how channels pass through it."""
+"""The table of operations: how channels pass through each, and what kind of function it is."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from torch import fx, nn
 
-if TYPE_CHECKING:
-    from rainbownet.graph.propagate import Propagation
+from rainbownet.graph.channels import Channels
+from rainbownet.graph.nodes import operation_name
 
-Rule = Callable[["Propagation", fx.Node], Any]
-"""A rule takes the propagation and a node and returns the labels of the node's value."""
+Rule = Callable[[Channels, fx.Node], Any]
+"""A rule takes the channels known so far and a node, and returns the labels of the node's value."""
 
-MODULES: dict[type[nn.Module], Rule] = {}
-OPERATIONS: dict[str, Rule] = {}
+
+@dataclass(frozen=True)
+class Operation:
+    """An entry of the table.
+
+    Attributes:
+        rule: How channels pass through.
+        channelwise: Whether it acts on every channel by itself and alike, whatever the channels are.
+        linear: Whether it is linear in its tensors together.
+        pointwise: Whether it acts entry by entry on its one tensor.
+        contraction: Whether it sums products of two activations over their channels.
+        leaf: Whether a module is kept whole by the tracer.
+    """
+
+    rule: Rule
+    channelwise: bool = False
+    linear: bool = False
+    pointwise: bool = False
+    contraction: bool = False
+    leaf: bool = False
+
+
+MODULES: dict[type[nn.Module], Operation] = {}
+OPERATIONS: dict[str, Operation] = {}
 """Functions and tensor methods, by short name; functions from outside torch by their qualified name."""
-_LEAVES: list[type[nn.Module]] = []
 
 
-def register(*targets: type[nn.Module] | str, leaf: bool = False) -> Callable[[Rule], Rule]:
-    """Decorate a rule with the operations it serves.
+def register(
+    *targets: type[nn.Module] | str,
+    channelwise: bool = False,
+    linear: bool = False,
+    pointwise: bool = False,
+    contraction: bool = False,
+    leaf: bool = False,
+) -> Callable[[Rule], Rule]:
+    """Decorate a rule with the operations it serves, and say what they are; a later entry replaces an earlier.
 
     Args:
         targets: Module classes, names of torch functions and tensor methods such as ``"flatten"``, or qualified names
             of other functions such as ``"mypackage.ops.shift"``.
+        channelwise: Whether they act on every channel by itself and alike. A limit of infinite width may be taken
+            through what is channelwise and linear.
+        linear: Whether they are linear.
+        pointwise: Whether they act entry by entry on one tensor. What has no rule is tried.
+        contraction: Whether they sum products of two activations over their channels.
         leaf: Whether the module classes are to be kept whole by the tracer instead of being traced through.
 
     Returns:
         A decorator that returns the rule unchanged.
+
+    Example:
+        >>> class Double(nn.Module):
+        ...     def forward(self, x): return 2 * x
+        >>> @register(Double, channelwise=True, linear=True, leaf=True)
+        ... def double(channels, node):
+        ...     return channels.labels_of(node.args[0])
+        >>> Double in leaf_modules()
+        True
     """
 
     def decorate(rule: Rule) -> Rule:
+        entry = Operation(rule, channelwise, linear, pointwise, contraction, leaf)
         for target in targets:
             if isinstance(target, str):
-                OPERATIONS[target] = rule
+                OPERATIONS[target] = entry
             else:
-                MODULES[target] = rule
-                if leaf:
-                    _LEAVES.append(target)
+                MODULES[target] = entry
         return rule
 
     return decorate
@@ -44,29 +86,14 @@ def register(*targets: type[nn.Module] | str, leaf: bool = False) -> Callable[[R
 
 def leaf_modules() -> tuple[type[nn.Module], ...]:
     """Return the module classes registered as leaves."""
-    return tuple(_LEAVES)
+    return tuple(cls for cls, entry in MODULES.items() if entry.leaf)
 
 
-def operation_name(target: Any) -> str:
-    """Return the name under which a function or a tensor method is looked up.
-
-    Example:
-        >>> import operator, torch
-        >>> operation_name(torch.flatten), operation_name(operator.add), operation_name("view")
-        ('flatten', 'add', 'view')
-    """
-    if isinstance(target, str):
-        return target
-    name = getattr(target, "__name__", str(target))
-    module = getattr(target, "__module__", None) or "torch"
-    return name if module.split(".")[0] in {"torch", "_operator", "builtins", "math"} else f"{module}.{name}"
-
-
-def find_rule(node: fx.Node, modules: Mapping[str, nn.Module]) -> Rule | None:
-    """Return the rule of a node, or nothing where the table has none."""
+def find_operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> Operation | None:
+    """Return the entry of what a node calls, or nothing where the table has none."""
     if node.op == "call_module":
         for cls in type(modules[str(node.target)]).__mro__:
             if cls in MODULES:
                 return MODULES[cls]
         return None
-    return OPERATIONS.get(operation_name(node.target))
+    return OPERATIONS.get(operation_name(node.target)) if node.op.startswith("call_") else None

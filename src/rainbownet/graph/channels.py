@@ -1,0 +1,263 @@
+"""Channels of a traced network: the state that rules read and write, before its ties are solved.
+
+The labels of a tensor are integer arrays of channel indices that broadcast to its shape: a feature map ``(n, C, h, w)``
+has one of shape ``(1, C, 1, 1)``, and an axis that no label covers is a *plain* axis (the batch, positions, input
+pixels). Reshaping, slicing, padding and concatenating tensors is doing the same to their labels.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from rainbownet.errors import ArchitectureError, UnsupportedOp
+from rainbownet.graph.nodes import example_values, fetch, unsupported
+from rainbownet.graph.ties import Ids, Ties
+
+Labels = tuple[Ids, ...]
+Count = Callable[[Ids], int]
+"""Number of channels an axis has after resizing, from its channel indices."""
+Rewrite = Callable[[Count], tuple[tuple, dict]]
+"""Arguments of a node after resizing."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A parameter that reads the channels of an activation.
+
+    The axis read is `outer × channels × inner`: positions of a flattened feature map are `inner` (or `outer`, channels
+    last). These three and `frozen` are known once all ties are.
+
+    Attributes:
+        parameter: Name of the parameter.
+        axis: Its axis that reads.
+        node: The operation.
+        source: The node whose value is read, along its axis `dim`.
+        groups: Number of groups of channels that are read apart.
+        frozen: Whether the channels are never resampled, so that no alignment is needed.
+        ids: Channel indices along the axis of the value, or nothing where it is plain.
+    """
+
+    parameter: str
+    axis: int
+    node: fx.Node
+    source: fx.Node
+    dim: int
+    groups: int
+    outer: int = 1
+    channels: int = 1
+    inner: int = 1
+    frozen: bool = True
+    ids: Ids | None = None
+
+    @property
+    def layer(self) -> str:
+        """The name of the module the parameter belongs to."""
+        return self.parameter.rpartition(".")[0] or self.parameter
+
+
+@dataclass(frozen=True)
+class IndexedParameter:
+    """What is known of one parameter or buffer: which axes are indexed by channels, which one reads an activation.
+
+    Attributes:
+        shape: Its shape.
+        index: Channel indices along each axis that has some.
+        read: How it reads an activation, if it does.
+        statistic: Whether it is a buffer of measured statistics.
+    """
+
+    shape: tuple[int, ...]
+    index: dict[int, Ids] = field(default_factory=dict)
+    read: Reader | None = None
+    statistic: bool = False
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A batch normalisation: `writer` is the weight it directly follows, when it can be folded into it."""
+
+    node: fx.Node
+    name: str
+    source: fx.Node
+    writer: str | None
+
+
+class Channels:
+    """What rules know of a network, and what they declare; see `rainbownet.graph.rules`.
+
+    Args:
+        module: A traced network.
+        example: A batch of at least two inputs.
+
+    Attributes:
+        values: The value of each node on the example.
+        labels: The labels of each node that was visited.
+
+    Raises:
+        DataError: If the network cannot be run on the example.
+    """
+
+    def __init__(self, module: fx.GraphModule, example: Tensor) -> None:
+        self.module = module
+        self.modules = dict(module.named_modules())
+        self.values = example_values(module, example)
+        self.ties = Ties()
+        self.labels: dict[fx.Node, Any] = {}
+        self.parameters: dict[str, IndexedParameter] = {}
+        self.norms: dict[fx.Node, Norm] = {}
+        self.rewrites: dict[fx.Node, Rewrite] = {}
+        self.attributes: list[tuple[str, str, Callable[[Count], Any]]] = []
+        self.mixed: list[tuple[fx.Node, Ids, str]] = []
+        self._pending = {node: str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
+
+    # What rules ask ---------------------------------------------------------------------------------------------
+
+    def argument(self, node: fx.Node, position: int, name: str, default: Any = None) -> Any:
+        """Return an argument of a call by position or name, nodes unresolved."""
+        return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
+
+    def value(self, item: Any) -> Any:
+        """Return the example value of a node, or of a structure that may contain nodes."""
+        return fx.map_arg(item, self.values.__getitem__)
+
+    def target(self, node: fx.Node) -> nn.Module:
+        """Return the module a node calls."""
+        return self.modules[str(node.target)]
+
+    def labels_of(self, node: fx.Node) -> Labels:
+        """Return the labels of a node's value; a parameter used as a tensor is labelled along each of its axes."""
+        if node in self._pending:
+            name = self._pending.pop(node)
+            value = fetch(self.module, name)
+            arrays = []
+            for axis, size in enumerate(value.shape):
+                if size > 1:
+                    shape = [1] * value.ndim
+                    shape[axis] = size
+                    arrays.append(self.index(name, axis, None).reshape(shape))
+            self.labels[node] = tuple(arrays)
+        labels = self.labels[node]
+        return labels if isinstance(labels, tuple) else ()
+
+    def parameter_name(self, item: Any) -> str | None:
+        """Return the name of the parameter a `get_attr` node stands for."""
+        return str(item.target) if isinstance(item, fx.Node) and item.op == "get_attr" else None
+
+    def axis_label(self, node: fx.Node, dim: int) -> Ids | None:
+        """Return the channel indices along one axis of a node's value, or nothing if the axis is plain.
+
+        Raises:
+            UnsupportedOp: If the channels are spread over several axes.
+        """
+        size = self.values[node].shape[dim]
+        for label in self.labels_of(node):
+            if label.shape[dim] == size and (size > 1 or label.size == 1):
+                if label.size != size:
+                    raise self.unsupported(
+                        node, f"its channels are spread over several axes {label.shape}, one is read"
+                    )
+                return label.ravel()
+        return None
+
+    def unsupported(self, node: fx.Node, need: str) -> UnsupportedOp:
+        """Return the error for a node that cannot be handled."""
+        return unsupported(node, self.modules, need)
+
+    # What rules declare -----------------------------------------------------------------------------------------
+
+    def index(self, name: str, axis: int, ids: Ids | None) -> Ids:
+        """Declare that an axis of a parameter is indexed by channels; new ones if none are given."""
+        known = self._parameter(name)
+        if axis not in known.index:
+            own = self.ties.fresh(known.shape[axis]) if ids is None else np.ravel(ids)
+            self.parameters[name] = replace(known, index={**known.index, axis: own})
+            return own
+        if ids is not None:
+            self.ties.tie(known.index[axis], np.ravel(ids))
+        return known.index[axis]
+
+    def statistic(self, name: str, axis: int, ids: Ids) -> None:
+        """Declare a buffer indexed by channels that is measured, not drawn."""
+        self.index(name, axis, ids)
+        self.parameters[name] = replace(self.parameters[name], statistic=True)
+
+    def read(self, name: str, axis: int, node: fx.Node, source: fx.Node, dim: int, *, groups: int = 1) -> None:
+        """Declare that an axis of a parameter reads an axis of an activation."""
+        known = self._parameter(name)
+        ids = self.axis_label(source, dim)
+        size = self.values[source].shape[dim]
+        if size != known.shape[axis] * groups:
+            raise ArchitectureError(
+                f"parameter {name!r} reads {known.shape[axis]} × {groups} channels, but its input has {size}"
+            )
+        before = known.read
+        if before is None:
+            reader = Reader(name, axis, node, source, dim, groups, ids=ids)
+            self.parameters[name] = replace(self.parameters[name], read=reader)
+        elif ids is not None and before.ids is not None:
+            self.ties.tie(ids, before.ids)
+        else:  # one of the axes is plain: the channels of the other are read as if they were positions
+            for shared in (ids, before.ids):
+                if shared is not None:
+                    self.ties.freeze(shared)
+
+    def norm(self, node: fx.Node, source: fx.Node) -> None:
+        """Declare a batch normalisation with statistics."""
+        writers = [name for name, p in self.parameters.items() if p.read is not None and p.read.node is source]
+        alone = len(source.users) == 1 and len(writers) == 1
+        self.norms[node] = Norm(node, str(node.target), source, writers[0] if alone else None)
+
+    def mixes(self, node: fx.Node, ids: Ids, why: str) -> None:
+        """Declare that an operation combines channels, which only a space that is never resampled allows."""
+        self.mixed.append((node, ids, why))
+
+    def rewrite(self, node: fx.Node, arguments: Rewrite) -> None:
+        """Declare how the constants of a node follow the number of channels."""
+        self.rewrites[node] = arguments
+
+    def attribute(self, module: str, name: str, value: Callable[[Count], Any]) -> None:
+        """Declare how an attribute of a module follows the number of channels."""
+        self.attributes.append((module, name, value))
+
+    def tag_groups(self, ids: Ids, groups: int, mark: Hashable) -> None:
+        """Mark channels by the group they fall in."""
+        for g, part in enumerate(np.split(ids, groups)):
+            self.ties.tag(part, (mark, g))
+
+    def join(self, nodes: Sequence[fx.Node], shape: torch.Size) -> Labels:
+        """Tie the labels of tensors combined elementwise by broadcasting, and return those of the result."""
+        merged: dict[tuple[int, ...], Ids] = {}
+        aligned = [(node, _aligned(label, len(shape))) for node in nodes for label in self.labels_of(node)]
+        for _, label in aligned:
+            axes = _long_axes(label)
+            if not axes and any(size > 1 for size in shape[1:]):
+                continue  # one channel spread over many: no tie
+            if axes in merged:
+                self.ties.tie(merged[axes], label)
+            else:
+                merged[axes] = label
+        for axes, label in merged.items():
+            for other in nodes:
+                own = tuple(self.values[other].shape)
+                own = (1,) * (len(shape) - len(own)) + own
+                covered = any(node is other and _long_axes(known) == axes for node, known in aligned)
+                if not covered and axes and all(own[i] > 1 for i in axes):
+                    self.ties.freeze(label)
+        return tuple(merged.values())
+
+    def _parameter(self, name: str) -> IndexedParameter:
+        if name not in self.parameters:
+            self.parameters[name] = IndexedParameter(tuple(fetch(self.module, name).shape))
+        return self.parameters[name]
+
+
+def _aligned(label: Ids, ndim: int) -> Ids:
+    return label.reshape((1,) * (ndim - label.ndim) + label.shape)
+
+
+def _long_axes(label: Ids) -> tuple[int, ...]:
+    return tuple(i for i, size in enumerate(label.shape) if size > 1)
