@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import nn
 
 from rainbownet.graph.network import Network
 from rainbownet.graph.population import find_populations
@@ -40,7 +41,7 @@ def test_populations_are_those_of_a_loop_over_neurons(case):
 
 
 def test_a_reader_reads_the_neurons_that_wrote_its_channels():
-    net = Network(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2)), torch.zeros(2, 4))
+    net = Network(nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)), torch.zeros(2, 4))
     first, second = net.readers
     assert net.neurons_read(first) == []
     assert net.neurons_read(second) == [("0", 0), ("0", 1), ("0", 2)]
@@ -49,9 +50,7 @@ def test_a_reader_reads_the_neurons_that_wrote_its_channels():
 
 
 def test_neurons_that_own_nothing_have_no_owner():
-    net = torch.nn.Sequential(
-        torch.nn.Conv2d(1, 2, 1), torch.nn.ZeroPad2d(1), torch.nn.Flatten(), torch.nn.Linear(18, 2)
-    )
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ZeroPad2d(1), nn.Flatten(), nn.Linear(18, 2))
     channels = apply_rules(Network(net, torch.zeros(2, 1, 1, 1)).traced, torch.zeros(2, 1, 1, 1))
     extra = channels.ties.fresh(2)
     solved = channels.ties.solve()

@@ -12,9 +12,9 @@ from rainbownet.graph.rules.table import MODULES, OPERATIONS
 
 ARGUMENTS = {
     "Threshold": (0.1, 2.0),
-    **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"), (None, 2)),
     "Unflatten": (1, (2, 2)),
     "PReLU": (1,),
+    **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"), (None, 2)),
 }
 
 

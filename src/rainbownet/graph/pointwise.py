@@ -9,8 +9,9 @@ from torch import Tensor
 
 @torch.no_grad()
 def is_pointwise(operation: Callable[[Tensor], Any], *, like: Tensor | None = None) -> bool:
-    """Say whether an operation of one tensor acts entry by entry: it commutes with a shuffle of all
-    entries, and an entry that changes changes no other.
+    """Say whether an operation of one tensor acts entry by entry.
+
+    Then it commutes with a shuffle of all entries, and an entry that changes changes no other.
 
     Args:
         operation: Takes a tensor.
