@@ -50,10 +50,10 @@ def real(
     name: str,
     value: Any,
     *,
-    least: float | None = None,
-    above: float | None = None,
-    most: float | None = None,
-    below: float | None = None,
+    least: float | int | None = None,
+    above: float | int | None = None,
+    most: float | int | None = None,
+    below: float | int | None = None,
     error: type[RainbowError] = RainbowError,
 ) -> float:
     """Return a finite number within bounds.

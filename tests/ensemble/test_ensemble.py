@@ -1,12 +1,15 @@
 """Ensembles: named by content, trained once, read back, and clear about the members that fail."""
 
 import importlib.util
+import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 import rainbownet.ensemble.run as run
 from rainbownet.data import load
@@ -104,6 +107,87 @@ def test_members_that_cannot_be_built_leave_no_folder(tmp_path):
     with pytest.raises(RainbowError, match="2 of 2 members failed: nope-s0"):
         train_ensemble(tmp_path / "new" / "folder", wanted, progress=False)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_reason_that_all_members_share_is_said_once(tmp_path):
+    with pytest.raises(RainbowError, match=r"^10 of 10 members failed: tiny-s0-\w+, … \(.*no split 'dev'") as refused:
+        train_ensemble(tmp_path, members(seeds=range(10), data={"source": "digits", "split": "dev"}), progress=False)
+    assert str(refused.value).count("no split") == 1
+
+
+@pytest.mark.parametrize(
+    ("factory", "options", "message"),
+    [
+        ("nothing", {}, "a function or class is needed"),
+        ("tiny", {"data": {"source": "digits", "limits": 3}}, "data: got an unexpected keyword argument 'limits'"),
+        ("tiny", {"data": {"source": "digits", "limit": 1}}, "at least 2 are needed"),
+        ("tiny", {"data": {"source": "digits", "mean": [1.0, 2.0]}}, "mean has 2 entries"),
+    ],
+)
+def test_what_cannot_begin_leaves_no_folder(tmp_path, factory, options, message):
+    with pytest.raises(RainbowError, match=message):
+        train_ensemble(tmp_path / "runs", members(factory, seeds=[0], **options), progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_member_that_began_and_failed_stays_to_be_looked_at(tmp_path):
+    with pytest.raises(RainbowError, match="the loss is"):
+        train_ensemble(tmp_path, members(seeds=[1], recipe=Recipe(epochs=2, lr=1e30)), progress=False)
+    ensemble = read(tmp_path)
+    assert ensemble.table["finished"].tolist() == [False]
+    with pytest.raises(FileError, match=r"tiny-s1-.*not finished; the kept epochs are none"):
+        ensemble.network(0)
+
+
+def test_a_file_where_the_folder_should_be_is_refused(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(FileError, match="runs: a file is there"):
+        train_ensemble(tmp_path / "runs", members(), progress=False)
+
+
+def test_a_member_records_normalisation_and_threads(tmp_path):
+    data = DATA | {"mean": [0.3], "std": [0.5]}
+    ensemble = train_ensemble(
+        tmp_path,
+        members(seeds=[0], data=data, recipe=Recipe(epochs=1, lr=0.1, threads=2, checkpoints=(1,))),
+        progress=False,
+    )
+    place = tmp_path / ensemble.names[0]
+    for file in (place / "model.safetensors", place / "epochs" / "0001.safetensors"):
+        with safe_open(file, framework="pt") as content:
+            metadata = content.metadata()
+        assert json.loads(metadata["normalisation"]) == {"mean": [0.3], "std": [0.5]}
+        assert metadata["threads"] == "2"
+    assert torch.get_num_threads() == 1
+
+
+def test_the_recipes_threads_decide_the_weights_not_those_around_it(tmp_path):
+    made = []
+    for around in (1, 2):
+        torch.set_num_threads(around)
+        net = Member("members:tiny", RECIPE, width=64).build()
+        train(net, load(**DATA), recipe=replace(RECIPE, threads=2), progress=False)
+        made.append(net)
+        assert torch.get_num_threads() == around
+    torch.set_num_threads(1)
+    assert states_equal(*made)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": []}, "seeds is empty"),
+        ({"seeds": [-1]}, "seed is -1; it must be from 0"),
+        ({"widths": [0]}, "width is 0; it must be above 0"),
+        ({"widths": [float("nan")]}, "width is nan"),
+        ({"widths": [1e9]}, "at most 10000"),
+        ({"kwargs": [{"a": {1}}]}, "kwargs, data and test must be kept as JSON"),
+    ],
+)
+def test_a_grid_that_cannot_be_meant_is_refused_by_the_argument(options, message):
+    given = {"recipe": RECIPE, "seeds": [0]} | options
+    with pytest.raises(RainbowError, match=message):
+        grid("members:tiny", **given)
 
 
 def test_what_cannot_be_meant_is_refused(tmp_path):

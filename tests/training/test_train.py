@@ -145,7 +145,7 @@ def test_schedules_run_between_their_ends():
     [
         ({"epochs": -1}, "epochs is -1"),
         ({"lr": 0.0}, "lr is 0.0"),
-        ({"momentum": 1.0}, r"momentum is 1.0; it must lie in \[0, 1\)"),
+        ({"momentum": 1.0}, "momentum is 1.0; it must be at least 0 and below 1"),
         ({"augment": "blur"}, "augment is 'blur'; it can be None, 'flip', 'cifar'"),
     ],
 )

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional
 
+from rainbownet.checks import device_of_name, seed_of, sequence_of, shown
 from rainbownet.data import Images, loader
 from rainbownet.errors import ArchitectureError, DataError
 from rainbownet.training import Recipe
-from rainbownet.training.epoch import own_randomness, seed_epoch
+from rainbownet.training.epoch import own_randomness, seed_epoch, with_threads
+from rainbownet.training.score import place_of
 
 
 def train_jointly(
@@ -41,12 +43,22 @@ def train_jointly(
         For each network a row per epoch: epoch, lr, loss, accuracy.
 
     Raises:
-        DataError: If there is not one seed for each network, or too few images.
+        DataError: If there is not one seed for each network, or too few images, or the recipe is none.
         ArchitectureError: If the networks cannot be stacked.
     """
+    for name, given, what in (("nets", nets, "networks"), ("seeds", seeds, "whole numbers")):
+        sequence_of(name, given, what, error=DataError)
+    if not isinstance(recipe, Recipe):
+        raise DataError(f"recipe is {shown(recipe)}; a Recipe is needed")
+    if not isinstance(images, Images):
+        raise DataError(f"images is a {type(images).__name__}; Images, as `rainbownet.data.load` gives, is needed")
     if not nets or len(seeds) != len(nets):
         raise DataError(f"train_jointly: {len(nets)} networks and {len(seeds)} seeds; one seed for each is needed")
-    device = torch.device(device)
+    for seed in seeds:
+        seed_of(seed, "seeds")
+    device = device_of_name(device)
+    for net in nets:
+        place_of(net, device, "train_jointly")
     copies = [deepcopy(net).to(device).train() for net in nets]
     try:
         parameters, buffers = stack_module_state(copies)
@@ -67,7 +79,7 @@ def train_jointly(
     if steps == 0:
         raise DataError(f"train_jointly: {len(images)} images; at least 2 are needed")
     rows: list[list[dict[str, Any]]] = [[] for _ in nets]
-    with own_randomness(device):
+    with own_randomness(device), with_threads(recipe.threads):
         for epoch in range(1, recipe.epochs + 1):
             seed_epoch(seeds[0], epoch, 0)
             sums = torch.zeros(3, len(nets), dtype=torch.float64, device=device)

@@ -12,9 +12,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from rainbownet.errors import FileError
+from rainbownet.checks import real, seed_of, sequence_of, shown
+from rainbownet.errors import DataError, FileError
 from rainbownet.resolve import find_factory, resolve_network
 from rainbownet.training import Recipe
+
+MOST_WIDTH = 10_000
+"""Factors on the widths above this are a mistake."""
+
+LONGEST = 60
+"""Letters of a network's name that a directory is called by."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,9 @@ class Member:
         data: Arguments of `rainbownet.data.load` for the training images.
         test: The same for test images, or None.
 
+    Raises:
+        DataError: If one of these cannot be meant, or kept as JSON.
+
     Example:
         >>> member = Member("torch.nn:Linear", Recipe(epochs=1, lr=0.1), kwargs={"in_features": 2, "out_features": 2})
         >>> member.name
@@ -44,11 +54,29 @@ class Member:
     data: Mapping[str, Any] = field(default_factory=lambda: {"source": "digits"})
     test: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if not isinstance(self.network, str) or not self.network:
+            raise DataError(f"network is {shown(self.network)}; a name or 'package.module:factory' is needed")
+        if not isinstance(self.recipe, Recipe):
+            raise DataError(f"recipe is {shown(self.recipe)}; a Recipe is needed")
+        seed_of(self.seed)
+        if self.width is not None:
+            real("width", self.width, above=0.0, most=MOST_WIDTH, error=DataError)
+        for name, value in (("kwargs", self.kwargs), ("data", self.data), ("test", self.test)):
+            if not isinstance(value, Mapping) and (name != "test" or value is not None):
+                raise DataError(f"{name} is {shown(value)}; a dictionary of arguments is needed")
+        try:
+            self.to_json()
+        except (TypeError, ValueError) as error:
+            raise DataError(f"kwargs, data and test must be kept as JSON: {error}") from error
+
     @property
     def name(self) -> str:
         """Name of the member's directory: network, width, seed and a hash of everything."""
         digest = hashlib.sha256(self.to_json().encode()).hexdigest()[:8]
-        short = self.network.rpartition(":")[2].lower()
+        factory = self.network.partition("(")[0].rpartition(":")[2].lower()
+        short = "".join(c if c.isalnum() or c in "._-" else "-" for c in factory)[:LONGEST]
         width = "" if self.width is None else f"-w{self.width:g}"
         return f"{short}{width}-s{self.seed}-{digest}"
 
@@ -110,14 +138,24 @@ def grid(
     Returns:
         The members.
 
+    Raises:
+        DataError: If a list is empty or none, or a member cannot be meant.
+
     Example:
         >>> members = grid("vgg", recipe=Recipe(epochs=1, lr=0.1), seeds=range(2), widths=[0.5, 1])
         >>> [(member.width, member.seed) for member in members]
         [(0.5, 0), (0.5, 1), (1, 0), (1, 1)]
     """
     data = {"source": "digits"} if data is None else data
+    for name, values, what in (
+        ("seeds", seeds, "whole numbers"),
+        ("widths", widths, "factors"),
+        ("kwargs", kwargs, "dictionaries"),
+    ):
+        if not len(sequence_of(name, values, what, error=DataError)):
+            raise DataError(f"{name} is empty; one at least is needed")
     return [
-        Member(network, recipe, seed, width, dict(arguments), dict(data), None if test is None else dict(test))
+        Member(network, recipe, seed, width, arguments, data, test)
         for arguments, width, seed in itertools.product(kwargs, widths, seeds)
     ]
 

@@ -1,15 +1,18 @@
 """Training all members of an ensemble: in turn, or as tasks of a Ray cluster; finished ones are not repeated."""
 
+import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rainbownet.data import load
+from rainbownet.checks import device_of_name, real, sequence_of, shown, whole
+from rainbownet.data import Images, load
 from rainbownet.ensemble.member import Member
 from rainbownet.ensemble.read import Ensemble, read
-from rainbownet.errors import DataError, RainbowError
+from rainbownet.errors import DataError, FileError, RainbowError
 from rainbownet.extras import require
 from rainbownet.files.write import write_text
 from rainbownet.training import train
@@ -47,11 +50,21 @@ def train_ensemble(
         The ensemble in `directory`.
 
     Raises:
-        DataError: If two members are the same or `cluster` is unknown.
+        DataError: If there is no member, two are the same or `cluster` is unknown.
+        FileError: If something else than a directory is there.
         MissingExtra: Without Ray, if it is asked for.
-        RainbowError: If members failed; it names them and says why.
+        RainbowError: If members failed; it names them and says why, once where all fail alike.
     """
     directory = Path(directory)
+    if directory.exists() and not directory.is_dir():
+        raise FileError(f"{directory}: a file is there; a directory for the networks is needed")
+    members = sequence_of("members", members, "Member objects", error=DataError)
+    if not members or not all(isinstance(member, Member) for member in members):
+        raise DataError(f"members is {shown(members)}; one Member at least, and nothing else, is needed")
+    whole("retries", retries, error=DataError)
+    real("gpus", gpus, least=0.0, error=DataError)
+    if device is not None and cluster is None:
+        device_of_name(device)
     names = [member.name for member in members]
     double = next((name for k, name in enumerate(names) if name in names[:k]), None)
     if double is not None:
@@ -68,21 +81,58 @@ def train_ensemble(
         if report is not None:
             report(f"{member.name}: {'done' if error is None else error}")
         if error is not None:
-            failures.append(f"{member.name} ({error})")
+            failures.append((member.name, error))
     if failures:
-        raise RainbowError(f"{len(failures)} of {len(members)} members failed: {'; '.join(failures)}")
+        raise RainbowError(f"{len(failures)} of {len(members)} members failed: {_listed(failures)}")
     return read(directory)
 
 
+def _listed(failures: Sequence[tuple[str, str]]) -> str:
+    """Name the members behind each reason; a reason that all share is said once."""
+    reasons: dict[str, list[str]] = {}
+    for name, error in failures:
+        reasons.setdefault(error, []).append(name)
+    if len(reasons) == 1 and len(failures) > 1:
+        return f"{failures[0][0]}, … ({failures[0][1]})"
+    return "; ".join(f"{', '.join(names)} ({error})" for error, names in reasons.items())
+
+
 def train_member(directory: str, member: Member, device: str | None, progress: bool) -> None:
-    """Train one member in `directory/name`, or read nothing more than that it is finished."""
+    """Train one member in `directory/name`, or read nothing more than that it is finished.
+
+    Nothing is left there if it cannot begin: no such network or data, or images that it cannot take.
+    """
     place = Path(directory) / member.name
-    images = load(**member.data)
-    test = None if member.test is None else load(**member.test)
     net = member.build()
-    # Written last, so that a member that cannot be built leaves no folder.
-    write_text(place / "member.json", member.to_json() + "\n", parents=True)
-    train(net, images, recipe=member.recipe, out=place, test=test, seed=member.seed, device=device, progress=progress)
+    images = _load("data", member.data)
+    test = None if member.test is None else _load("test", member.test)
+    with _unless_begun(place):
+        write_text(place / "member.json", member.to_json() + "\n", parents=True)
+        options: dict[str, Any] = {"recipe": member.recipe, "seed": member.seed, "device": device, "progress": progress}
+        train(net, images, out=place, test=test, **options)
+
+
+def _load(name: str, arguments: Mapping[str, Any]) -> Images:
+    try:
+        inspect.signature(load).bind(**arguments)
+    except TypeError as error:
+        raise DataError(f"{name}: {error}; it holds arguments of rainbownet.data.load") from error
+    return load(**arguments)
+
+
+@contextmanager
+def _unless_begun(place: Path) -> Iterator[None]:
+    """Remove a directory, and its parent if it is empty then, when training is refused before it wrote anything."""
+    there = place.exists()
+    try:
+        yield
+    except RainbowError:
+        if not there and not (place / "run.json").exists():
+            (place / "member.json").unlink(missing_ok=True)
+            for folder in (place, place.parent):
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
+        raise
 
 
 def _in_turn(
@@ -118,7 +168,11 @@ def _by_ray(
         ray.init(address=address, log_to_driver=False, **(local if address is None else {}))
     try:
         task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=retries)(train_member)
-        pending = {task.remote(str(directory.resolve()), member, device, False): member for member in members}
+        place = str(directory.resolve())
+        pending = {
+            task.options(num_cpus=member.recipe.threads or 1).remote(place, member, device, False): member
+            for member in members
+        }
         while pending:
             (ready,), _ = ray.wait(list(pending), num_returns=1)
             yield pending.pop(ready), _outcome(ray, ready, retries)

@@ -87,7 +87,7 @@ class Scale:
         )
 
 
-_SHORT = Recipe(epochs=6, lr=0.01, schedule="onecycle", augment="flip", batch_size=64)
+_SHORT = Recipe(epochs=6, lr=0.01, schedule="onecycle", augment="flip", batch_size=64, threads=1)
 
 SCALES = {
     "tiny": Scale(

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from rainbownet.data import Loader
 from rainbownet.training.recipe import Recipe
-from rainbownet.training.score import batch_sums
+from rainbownet.training.score import batch_sums, logits_of
 
 
 def run_epoch(
@@ -45,7 +45,7 @@ def run_epoch(
         if recipe.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         with _precision(recipe, device):
-            logits = net(inputs)
+            logits = logits_of(net, inputs, len(batches.images.classes), "train")
             loss = functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=recipe.label_smoothing)
         # Gradients are averaged over the processes; this makes the average that of the whole batch, however it was cut.
         whole = min(batches.batch_size, n - step * batches.batch_size)
@@ -60,6 +60,25 @@ def run_epoch(
 def seed_epoch(seed: int, epoch: int, rank: int) -> None:
     """Seed torch for the dropout of an epoch: a run that resumes needs no stored random state."""
     torch.manual_seed(int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)[0] >> 1))
+
+
+@contextmanager
+def with_threads(number: int | None) -> Iterator[int]:
+    """Compute on so many threads of the CPU, and give the caller's number back afterwards.
+
+    Args:
+        number: Threads; None leaves the number as it is.
+
+    Yields:
+        The number in use.
+    """
+    before = torch.get_num_threads()
+    if number is not None:
+        torch.set_num_threads(number)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -79,17 +79,12 @@ class RunFiles:
         """Forget the log after epoch `last`."""
         write_text(self._log, "".join(json.dumps(row) + "\n" for row in self.rows(last)))
 
-    def keep_epoch(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
-        """Keep the weights of an epoch for good."""
-        write_tensors(
-            self.directory / "epochs" / f"{epoch:04d}.safetensors",
-            weights,
-            {"epoch": str(epoch)},
-            parents=True,
-            pairs=True,
-        )
+    def keep_epoch(self, epoch: int, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+        """Keep the weights of an epoch for good, and what is to be known of them."""
+        path = self.directory / "epochs" / f"{epoch:04d}.safetensors"
+        write_tensors(path, weights, {"epoch": str(epoch), **metadata}, parents=True, pairs=True)
 
-    def finish(self, weights: Mapping[str, Tensor]) -> None:
-        """Write the final weights, then drop the state to resume from."""
-        write_tensors(self.model, weights, pairs=True)
+    def finish(self, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+        """Write the final weights and what is to be known of them, then drop the state to resume from."""
+        write_tensors(self.model, weights, metadata, pairs=True)
         self._state.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rainbownet.extras import require
-from rainbownet.training.score import device_of
+from rainbownet.training.score import place_of
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,8 @@ class Processes:
             on_cpu = not torch.cuda.is_available() if device is None else torch.device(device).type == "cpu"
             accelerator = require("accelerate", extra="train").Accelerator(cpu=on_cpu)
             return Processes(accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator)
-        if device is None:
-            device = torch.device("cuda") if torch.cuda.is_available() else device_of(net)
-        return Processes(torch.device(device))
+        own = place_of(net, device, "train")
+        return Processes(torch.device("cuda") if device is None and torch.cuda.is_available() else own)
 
     def wrap(self, net: nn.Module) -> nn.Module:
         """Return the network with its gradients averaged over the processes."""

@@ -4,11 +4,15 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from rainbownet.checks import real, sequence_of, shown, whole
 from rainbownet.data.augment import AUGMENTATIONS
 from rainbownet.errors import DataError
 
 WARM_UP = 0.3
 """Part of a one-cycle schedule in which the learning rate rises."""
+
+MOST_THREADS = 1024
+"""More threads than this are a mistake."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Recipe:
         channels_last: Whether images lie in memory with the channels last (faster convolutions on GPUs).
         label_smoothing: Weight of the uniform distribution in the targets.
         checkpoints: Epochs whose weights are kept; 0 is the initial network.
+        threads: Threads of the CPU while training. Sums are cut into as many parts, so they decide the last bits of
+            every product and, after some epochs, the weights; None leaves PyTorch's number. The run records it.
 
     Raises:
         DataError: If a number cannot be meant.
@@ -53,24 +59,32 @@ class Recipe:
     channels_last: bool = False
     label_smoothing: float = 0.0
     checkpoints: tuple[int, ...] = ()
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be meant."""
         for name, least in (("epochs", 0), ("batch_size", 1), ("decay_every", 1)):
-            if getattr(self, name) < least:
-                raise DataError(f"recipe: {name} is {getattr(self, name)}; it must be at least {least}")
-        if not self.lr > 0:
-            raise DataError(f"recipe: lr is {self.lr}; it must be positive")
+            whole(f"recipe: {name}", getattr(self, name), least=least, error=DataError)
+        for name in ("lr", "decay"):
+            real(f"recipe: {name}", getattr(self, name), above=0.0, error=DataError)
         for name in ("momentum", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise DataError(f"recipe: {name} is {getattr(self, name)}; it must lie in [0, 1)")
+            real(f"recipe: {name}", getattr(self, name), least=0.0, below=1.0, error=DataError)
+        real("recipe: weight_decay", self.weight_decay, least=0.0, error=DataError)
+        for epoch in sequence_of("recipe: checkpoints", self.checkpoints, "epochs", error=DataError):
+            whole("recipe: checkpoints", epoch, error=DataError)
+        if self.threads is not None:
+            whole("recipe: threads", self.threads, least=1, most=MOST_THREADS, error=DataError)
+        if not isinstance(self.channels_last, bool):
+            raise DataError(f"recipe: channels_last is {shown(self.channels_last)}; True or False is needed")
         for name, known in (
             ("schedule", ("step", "onecycle", "constant")),
             ("precision", ("float32", "bf16")),
             ("augment", (None, *AUGMENTATIONS)),
         ):
             if getattr(self, name) not in known:
-                raise DataError(f"recipe: {name} is {getattr(self, name)!r}; it can be {', '.join(map(repr, known))}")
+                raise DataError(
+                    f"recipe: {name} is {shown(getattr(self, name))}; it can be {', '.join(map(repr, known))}"
+                )
 
     def rate(self, epoch: float | int) -> float:
         """Return the learning rate after a (fractional) number of epochs."""
@@ -104,8 +118,8 @@ RECIPES: dict[str, Recipe] = {
     "universality": replace(_PAPER, epochs=90, lr=0.005, decay_every=30, weight_decay=0.0, checkpoints=(0,)),
     "tutorial": Recipe(epochs=5, lr=0.01),
     "quick": Recipe(epochs=24, lr=0.01, schedule="onecycle", weight_decay=1e-4, augment="cifar"),
-    "digits": Recipe(epochs=30, lr=0.1, schedule="onecycle", weight_decay=1e-4, batch_size=64),
+    "digits": Recipe(epochs=30, lr=0.1, schedule="onecycle", weight_decay=1e-4, batch_size=64, threads=1),
 }
 """The recipes of the paper (weight convergence and dynamics: `paper-no-decay`), of its sequel on universality, of its
 tutorial, and two short ones of ours: `quick` for CIFAR-10 (beside `paper` in `benchmarks/recipes.py`), `digits` for the
-built-in data."""
+built-in data. The published ones read images normalised by the statistics of ImageNet: `load(name, **IMAGENET)`."""

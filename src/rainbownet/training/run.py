@@ -13,10 +13,11 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor, nn
 
+from rainbownet.checks import seed_of, shown
 from rainbownet.data import Images, Loader, loader
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.resolve import apply_state, load_weights, match_complex
-from rainbownet.training.epoch import own_randomness, run_epoch, seed_epoch
+from rainbownet.training.epoch import own_randomness, run_epoch, seed_epoch, with_threads
 from rainbownet.training.files import RunFiles
 from rainbownet.training.processes import Processes
 from rainbownet.training.progress import bar
@@ -61,6 +62,9 @@ def train(
     with the weights of one that was not, bit for bit on a CPU with the same number of threads. Under `torchrun` every
     batch is divided among the processes and the gradient is that of the whole batch (batch norms see their part of it).
 
+    The files of weights hold in their metadata, as JSON, how the images were normalised (`normalisation`, see
+    `Images.normalisation`) and on how many threads the network was trained (`threads`).
+
     Args:
         net: The network. Parameters that need no gradient are left alone.
         images: Training images; they are held on the device as a whole.
@@ -75,12 +79,30 @@ def train(
         The network and a row per epoch, the initial network's included.
 
     Raises:
-        DataError: If the recipe is unknown or the images are too few.
-        ArchitectureError: If nothing in the network can be trained.
+        DataError: If the recipe is unknown, the images are too few, or those of `test` are of another kind.
+        ArchitectureError: If nothing in the network can be trained, it cannot take the images or has too few outputs.
         FileError: If `out` holds another run.
-        RainbowError: If the loss is no longer finite.
+        RainbowError: If the device is not there or the loss is no longer finite.
     """
     recipe = _known(recipe)
+    _check(images, test)
+    seed_of(seed)
+    with with_threads(recipe.threads) as threads:
+        return _train(net, images, recipe, out, test, seed, device, progress=progress, threads=threads)
+
+
+def _train(
+    net: nn.Module,
+    images: Images,
+    recipe: Recipe,
+    out: str | Path | None,
+    test: Images | None,
+    seed: int,
+    device: torch.device | str | None,
+    *,
+    progress: bool,
+    threads: int,
+) -> History:
     processes = Processes.current(net, device)
     net.to(processes.device)
     if recipe.channels_last:
@@ -105,8 +127,9 @@ def train(
     scored = None if test is None else _share(loader(test, batch_size=512, device=processes.device), processes)
     wrapped = processes.wrap(net)
     steps = len(batches)
-    shown = progress and processes.rank == 0
-    with bar(recipe.epochs * steps, max(done, 0) * steps, shown=shown) as advance, own_randomness(processes.device):
+    known = {"normalisation": json.dumps(images.normalisation), "threads": str(threads)}
+    visible = progress and processes.rank == 0
+    with bar(recipe.epochs * steps, max(done, 0) * steps, shown=visible) as advance, own_randomness(processes.device):
         for epoch in range(done + 1, recipe.epochs + 1):
             began = time.perf_counter()
             row: dict[str, Any] = {"epoch": epoch}
@@ -125,9 +148,9 @@ def train(
             row["seconds"] = round(time.perf_counter() - began, 3)
             rows.append(row)
             if files is not None and processes.rank == 0:
-                _save(files, net, named, optimizer, recipe, row)
+                _save(files, net, named, optimizer, recipe, row, known)
     if files is not None and processes.rank == 0:
-        files.finish(net.state_dict())
+        files.finish(net.state_dict(), known)
     processes.wait()
     return History(net.eval(), rows)
 
@@ -135,9 +158,20 @@ def train(
 def _known(recipe: Recipe | str) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
-    if recipe not in RECIPES:
-        raise DataError(f"recipe is {recipe!r}; it can be a Recipe or one of {', '.join(map(repr, RECIPES))}")
+    if not isinstance(recipe, str) or recipe not in RECIPES:
+        raise DataError(f"recipe is {shown(recipe)}; it can be a Recipe or one of {', '.join(map(repr, RECIPES))}")
     return RECIPES[recipe]
+
+
+def _check(images: Images, test: Images | None) -> None:
+    for name, given in (("images", images), ("test", test)):
+        if not isinstance(given, Images) and (name == "images" or given is not None):
+            raise DataError(f"{name} is a {type(given).__name__}; Images, as `rainbownet.data.load` gives, is needed")
+    if test is not None and (test.shape != images.shape or len(test.classes) > len(images.classes)):
+        raise DataError(
+            f"test: {len(test.classes)} classes of images of shape {test.shape}; the network is taught "
+            f"{len(images.classes)} classes of shape {images.shape}"
+        )
 
 
 def _batches(images: Images, recipe: Recipe, processes: Processes, seed: int) -> Loader:
@@ -198,10 +232,11 @@ def _save(
     optimizer: torch.optim.SGD,
     recipe: Recipe,
     row: dict[str, Any],
+    known: dict[str, str],
 ) -> None:
     weights = net.state_dict()
     if row["epoch"] in recipe.checkpoints:
-        files.keep_epoch(row["epoch"], weights)
+        files.keep_epoch(row["epoch"], weights, known)
     tensors = {f"net.{key}": value for key, value in weights.items()}
     for name, parameter in named.items():
         momentum = optimizer.state[parameter].get("momentum_buffer")

@@ -5,12 +5,16 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rainbownet.checks import device_of_name, whole
 from rainbownet.data import Images, loader
-from rainbownet.errors import DataError
+from rainbownet.errors import ArchitectureError, DataError, RainbowError
+
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+"""What targets may be stored as."""
 
 
 class Score(NamedTuple):
@@ -44,7 +48,11 @@ def evaluate(
         Accuracy and mean loss, summed in float64.
 
     Raises:
-        DataError: If there is nothing to classify, or batches have no targets.
+        DataError: If there is nothing to classify, batches are not (inputs, targets), both tensors, or targets lie
+            outside the network's outputs.
+        ArchitectureError: If the network is not a module with numbers, cannot take the inputs, or does not give a row
+            of real logits for each.
+        RainbowError: If the device is not there.
 
     Example:
         >>> data = [(torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 0]))]
@@ -52,9 +60,12 @@ def evaluate(
         >>> accuracy, round(loss, 4)
         (0.5, 1.1269)
     """
-    place = device_of(net) if device is None else torch.device(device)
+    place = place_of(net, device, "evaluate")
     net.to(place)
+    whole("batch_size", batch_size, least=1, error=DataError)
     batches = loader(data, batch_size=batch_size, device=place) if isinstance(data, Images) else data
+    if isinstance(batches, (Tensor, str, dict)) or not isinstance(batches, Iterable):
+        raise DataError(f"data is a {type(data).__name__}; Images or a loader of (inputs, targets) is needed")
     loss, correct, n = score_sums(net, batches, place).tolist()
     if n == 0:
         raise DataError("evaluate: the loader is empty; at least one batch of (inputs, targets) is needed")
@@ -66,12 +77,43 @@ def score_sums(net: nn.Module, batches: Iterable[Any], device: torch.device) -> 
     sums = torch.zeros(3, dtype=torch.float64, device=device)
     with evaluation_mode(net), torch.inference_mode():
         for batch in batches:
-            if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-                raise DataError(f"evaluate: the loader yields a {type(batch).__name__}; (inputs, targets) is needed")
-            inputs, targets = (part.to(device) for part in batch)
+            inputs, targets = (part.to(device) for part in _pair(batch))
             if len(targets):
-                sums += batch_sums(net(inputs), targets)
+                logits = logits_of(net, inputs, 0, "evaluate")
+                _check_targets(targets, logits)
+                sums += batch_sums(logits, targets)
     return sums.clone()
+
+
+def logits_of(net: nn.Module, inputs: Tensor, classes: int, who: str) -> Float[Tensor, "b c"]:
+    """Return a network's outputs, one row of at least `classes` real logits for each input.
+
+    Args:
+        net: The network.
+        inputs: A batch.
+        classes: Least number of outputs.
+        who: Who asks, for messages.
+
+    Raises:
+        ArchitectureError: If the network cannot take the inputs, or gives something else.
+    """
+    try:
+        logits = net(inputs)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        if isinstance(error, RainbowError):
+            raise
+        said = str(error).strip().partition("\n")[0]
+        raise ArchitectureError(
+            f"{who}: net cannot take inputs of shape {tuple(inputs.shape)} and dtype {inputs.dtype}: {said}"
+        ) from error
+    fits = isinstance(logits, Tensor) and logits.dim() == 2 and len(logits) == len(inputs)
+    if not fits or not logits.is_floating_point() or logits.shape[1] < max(classes, 1):
+        seen = f"{logits.dtype} of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        outputs = f"{classes} real outputs or more" if classes else "real outputs"
+        raise ArchitectureError(f"{who}: net gives {seen} for {len(inputs)} inputs; a row of {outputs} each is needed")
+    return logits
 
 
 def batch_sums(logits: Tensor, targets: Tensor) -> Float64[Tensor, "3"]:
@@ -91,6 +133,46 @@ def evaluation_mode(net: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+def place_of(net: nn.Module, device: torch.device | str | None, who: str) -> torch.device:
+    """Return the device that was asked for, or else that of the network.
+
+    Raises:
+        ArchitectureError: If the network is not a module, or holds no numbers.
+        RainbowError: If the device is not there.
+    """
+    if not isinstance(net, nn.Module):
+        raise ArchitectureError(f"{who}: net is a {type(net).__name__}; an nn.Module is needed")
+    for name, tensor in (*net.named_parameters(), *net.named_buffers()):
+        if tensor.is_meta or isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+            raise ArchitectureError(f"{who}: net: {name!r} holds no numbers yet; give it weights first")
+    return device_of(net) if device is None else device_of_name(device)
+
+
+def _pair(batch: Any) -> tuple[Tensor, Tensor]:
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise DataError(f"evaluate: the loader yields a {type(batch).__name__}; (inputs, targets) is needed")
+    inputs, targets = batch
+    for name, part in (("inputs", inputs), ("targets", targets)):
+        if not isinstance(part, Tensor):
+            raise DataError(f"evaluate: {name} of a batch are a {type(part).__name__}; a tensor is needed")
+    if targets.dim() != 1 or inputs.dim() < 1 or len(inputs) != len(targets):
+        raise DataError(
+            f"evaluate: targets of shape {tuple(targets.shape)} for inputs of shape {tuple(inputs.shape)}; "
+            "one class for each is needed"
+        )
+    if targets.dtype not in WHOLE:
+        raise DataError(f"evaluate: targets have dtype {targets.dtype}; whole numbers, such as int64, are needed")
+    return inputs, targets.long()
+
+
+def _check_targets(targets: Tensor, logits: Tensor) -> None:
+    low, high = (int(end) for end in torch.aminmax(targets))
+    if low < 0 or high >= logits.shape[1]:
+        raise DataError(
+            f"evaluate: targets run from {low} to {high}, outside the {logits.shape[1]} outputs of the network"
+        )
 
 
 def device_of(net: nn.Module) -> torch.device:
