@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 # One thread a worker: small tensors gain nothing from more, and workers would fight for the cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4
 
-.PHONY: setup demo test test-all lint bench docs clean
+.PHONY: setup demo test test-all lint bench mutants docs clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,9 @@ bench: setup
 	$(BIN)/python benchmarks/resnet20.py
 	$(BIN)/python benchmarks/projection_resnet.py
 	$(BIN)/python benchmarks/path.py
+
+mutants: setup
+	OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py
 
 docs: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"

@@ -24,7 +24,7 @@ from rainbownet.aligned import (
     procrustes_similarity,
 )
 from rainbownet.aligned.assignment import assign
-from rainbownet.aligned.polar import completed_factor
+from rainbownet.aligned.polar import completed
 from rainbownet.errors import AlignmentError
 from rainbownet.moments import CrossMoment
 
@@ -235,7 +235,7 @@ def test_a_completed_factor_is_an_isometry_that_agrees_with_the_polar_factor(
     d: int, e: int, dtype: torch.dtype
 ) -> None:
     matrix = normal(d, 5, seed=0, dtype=dtype) @ normal(5, e, seed=1, dtype=dtype)
-    found, polar = completed_factor(matrix), polar_factor(matrix)
+    found, polar = completed(polar_factor(matrix)), polar_factor(matrix)
     expected = torch.ones(min(d, e), dtype=torch.float64)
     torch.testing.assert_close(torch.linalg.svdvals(found), expected, rtol=0, atol=1e-10)
     torch.testing.assert_close(found @ polar.mH @ polar, polar, rtol=0, atol=1e-10)

@@ -17,6 +17,7 @@ from rainbownet.analysis import (
     initial_variances,
     learned_covariance,
 )
+from rainbownet.analysis.universality import Learned
 from rainbownet.errors import LawError, RainbowError
 
 INPUTS, ROWS, SPIKES = 40, 300, 4
@@ -166,3 +167,33 @@ def test_variances_of_untrained_networks_take_the_place_of_estimates():
     assert given["similarity"] > 0.5
     with pytest.raises(RainbowError, match="variance: none for layer '0'"):
         group_similarity(aligned, ["a", "b"], variance={"1": 1.0})
+
+
+def test_rows_are_drawn_with_the_deviation_of_the_bulk_not_its_variance():
+    part = Learned(torch.tensor([[3.0, 0.0, 0.0]]).double(), 9.0, 50)
+    rows = part.drawn(40_000, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        rows.T @ rows / 40_000, torch.diag(torch.tensor([18.0, 9, 9])).double(), atol=0.4, rtol=0
+    )
+
+
+@pytest.mark.parametrize(("of_a", "of_b"), [(400, 60), (60, 400)])
+def test_the_ceiling_is_learned_from_as_many_rows_as_the_second_group_has(of_a, of_b):
+    rows = [drawn(spiked(0), count, seed=seed) for seed, count in ((1, of_a), (2, of_b))]
+    row = similarity(rows, variance=1.0, draws=20)
+    first = dense_shrunk(rows[0].double().numpy())
+    generator = np.random.default_rng(0)
+    ceilings = {
+        count: np.mean(
+            [
+                dense_cosine(
+                    first,
+                    dense_shrunk(generator.multivariate_normal(np.zeros(INPUTS), first + np.eye(INPUTS), size=count)),
+                )
+                for _ in range(20)
+            ]
+        )
+        for count in (of_a, of_b)
+    }
+    assert abs(ceilings[of_a] - ceilings[of_b]) > 0.03
+    assert row["ceiling"] == pytest.approx(ceilings[of_b], abs=0.01)

@@ -6,6 +6,7 @@ import torch
 from laws.populations import BLOCKS, covariance, generator, neurons
 from rainbownet.errors import LawError, RainbowWarning
 from rainbownet.laws import Block, Gaussian
+from rainbownet.spectra.shrinkage import shrink_spiked
 
 
 def spiked(n: int, d: int, *, spike: float, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -169,3 +170,12 @@ def test_wide_rows_never_meet_a_square_matrix() -> None:
     law = Gaussian().fit(rows, [Block("weight", (60_000,))])
     assert law.factor.shape == (7, 60_000)
     torch.testing.assert_close(law.neurons(), rows, rtol=0, atol=1e-10)
+
+
+def test_spikes_are_the_shrunk_eigenvalues_exactly_on_the_sample_eigenvectors() -> None:
+    rows, _ = spiked(100, 60, spike=3.0, noise=0.2)
+    law = Gaussian(mean=False, shrinkage="spiked", noise=0.2).fit(rows, [Block("weight", (60,))])
+    values, vectors = torch.linalg.eigh(rows.T @ rows / 100)
+    learned = shrink_spiked(values, 0.6, 0.2)
+    assert 0 < int((learned > 0).sum()) < 10
+    torch.testing.assert_close(law.factor.T @ law.factor, vectors * learned @ vectors.T, rtol=0, atol=1e-10)

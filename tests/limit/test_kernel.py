@@ -1,7 +1,11 @@
 """Kernels of layers: the table of activations, means, biases and depth."""
 
+import math
+from itertools import pairwise
+
 import pytest
 import torch
+from scipy.integrate import quad
 from torch import nn
 from torch.nn import functional as F
 
@@ -161,3 +165,35 @@ def test_what_cannot_be_used_is_named():
 def test_complex_rows_are_refused():
     with pytest.raises(RainbowError, match="z: rows are complex"):
         dual_kernel(torch.abs).diagonal(torch.ones(2, 3, dtype=torch.complex64))
+
+
+@pytest.mark.parametrize(("variance", "mean"), [(4.0, 0.0), (2.0, -0.7)])
+@pytest.mark.parametrize(
+    ("module", "kinks"),
+    [
+        (nn.Hardswish(), (-3.0, 3.0)),
+        (nn.Hardsigmoid(), (-3.0, 3.0)),
+        (nn.Hardtanh(-0.5, 2.0), (-0.5, 2.0)),
+        (nn.ReLU6(), (0.0, 6.0)),
+        (nn.Softshrink(0.4), (-0.4, 0.4)),
+        (nn.LeakyReLU(0.2), (0.0,)),
+        (nn.ELU(), (0.0,)),
+        (nn.SELU(), (0.0,)),
+        (nn.CELU(0.5), (0.0,)),
+        (nn.GELU(), ()),
+        (nn.Tanh(), ()),
+    ],
+    ids=str,
+)
+def test_the_energy_of_a_registered_activation_is_its_integral_between_its_kinks(module, kinks, variance, mean):
+    deviation = variance**0.5
+
+    def energy(x: float) -> float:
+        value = module(torch.tensor(x, dtype=torch.float64)).item()
+        return value**2 * math.exp(-(((x - mean) / deviation) ** 2) / 2) / (deviation * math.sqrt(2 * math.pi))
+
+    ends = [mean - 13 * deviation, *kinks, mean + 13 * deviation]
+    expected = sum(quad(energy, a, b, epsabs=1e-13, epsrel=1e-12, limit=200)[0] for a, b in pairwise(ends))
+    p, m = (torch.tensor([value], dtype=torch.float64) for value in (variance, mean))
+    found = dual_activation(module).shifted(p, p, p, m, m).item()
+    assert found == pytest.approx(expected, rel=1e-9)

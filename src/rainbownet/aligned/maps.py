@@ -11,7 +11,7 @@ from jaxtyping import Inexact
 from torch import Tensor
 
 from rainbownet.aligned.assignment import assign
-from rainbownet.aligned.polar import completed_factor, polar_factor
+from rainbownet.aligned.polar import completed, polar_factor
 from rainbownet.errors import AlignmentError
 from rainbownet.moments import CrossMoment
 from rainbownet.options import Option
@@ -82,7 +82,7 @@ class LeastSquares(Alignment):
         ridge: The ridge λ, relative to the mean energy of a sampled channel. At 0 the pseudo-inverse is taken, without
             eigenvalues below 1e-10 of the largest.
         toward: What the ridge shrinks to: "zero", or "rotation", the scaled Procrustes map, completed on directions
-            without activations (`completed_factor`), so that identical activations give the identity: with fewer rows
+            without activations (`completed`), so that identical activations give the identity: with fewer rows
             than channels and on dead channels too, and at ridge 0, where it is the limit of small ridges.
 
     Raises:
@@ -123,7 +123,7 @@ class LeastSquares(Alignment):
         shift = self.ridge * moment.right_energy / moment.right_dim
         goal = None
         if self.toward == "rotation":
-            goal = completed_factor(cross) * math.sqrt(moment.left_energy / moment.right_energy)
+            goal = completed(polar_factor(cross)) * math.sqrt(moment.left_energy / moment.right_energy)
             cross = cross + shift * goal
         if shift > 0:
             regular = right.clone()

@@ -11,7 +11,6 @@ from rainbownet.errors import AlignmentError
 QR_ABOVE = 100.0  # weights of the Halley map beyond which the Cholesky form would lose digits
 NEAR_ONE = 1 - 1e-4  # where Newton–Schulz steps take over: more Halley steps would only lift rounding errors
 MAX_PURIFICATIONS = 100
-COMPLEMENT = 1e-6  # of what is completed: smaller singular values are no direction but rounding
 
 
 def polar_factor(moment: Inexact[Tensor, "d e"], *, tol: float | None = None) -> Inexact[Tensor, "d e"]:
@@ -56,38 +55,32 @@ def polar_factor(moment: Inexact[Tensor, "d e"], *, tol: float | None = None) ->
     return factor
 
 
-def completed_factor(moment: Inexact[Tensor, "d e"]) -> Inexact[Tensor, "d e"]:
-    r"""Return the polar factor with the directions that the matrix does not determine added, closest to the identity.
+def completed(isometry: Inexact[Tensor, "d e"]) -> Inexact[Tensor, "d e"]:
+    r"""Return an isometry that agrees with a partial one, closest to the identity where that says nothing.
 
-    To the factor :math:`U V^H` the polar factor of :math:`(\mathrm{Id} - UU^H)\,J\,(\mathrm{Id} - VV^H)` is added, `J`
-    the identity of that shape. For a positive semi-definite matrix the result is the identity to rounding.
+    Directions that no image excites, such as dead channels, have no rotation of their own; a weight that reads them
+    keeps its norm all the same. The completed polar factor of a positive semi-definite matrix is the identity.
 
     Args:
-        moment: Cross moment, reference channels × sampled channels.
+        isometry: Partial isometry `A`.
 
     Returns:
-        Matrix in double precision whose singular values are 1, or 0 where the identity has nothing between the
-        complements.
-
-    Raises:
-        AlignmentError: If `moment` is not finite, or zero: then it has no direction.
+        :math:`A + U_0 Q V_0^H`, with bases of the complements of its ranges and :math:`Q` the polar factor of
+        :math:`U_0^H J V_0`, `J` the identity of the shape of `A`.
 
     Example:
-        >>> completed_factor(torch.diag(torch.tensor([2.0, 0.0]))).round(decimals=10)
-        tensor([[1., 0.],
-                [0., 1.]], dtype=torch.float64)
+        >>> completed(torch.diag(torch.tensor([-1.0, 0.0])).double()).round(decimals=6) + 0.0
+        tensor([[-1.,  0.],
+                [ 0.,  1.]], dtype=torch.float64)
     """
-    factor = polar_factor(moment)
-    d, e = factor.shape
-    if round(factor.abs().square().sum().item()) == min(d, e):
-        return factor
-    rest = torch.eye(d, e, dtype=factor.dtype, device=factor.device)
-    rest = rest - factor @ (factor.mH @ rest)
-    rest = rest - (rest @ factor.mH) @ factor
-    # Rounding alone is left where the identity has nothing between the complements.
-    if rest.abs().max() < COMPLEMENT:
-        return factor
-    return factor + polar_factor(rest, tol=COMPLEMENT)
+    d, e = isometry.shape
+    rank = round(isometry.abs().square().sum().item())
+    if rank == min(d, e):
+        return isometry
+    left = torch.linalg.eigh(isometry @ isometry.mH)[1][:, : d - rank]
+    right = torch.linalg.eigh(isometry.mH @ isometry)[1][:, : e - rank]
+    u, _, vh = torch.linalg.svd(left[: min(d, e)].mH @ right[: min(d, e)], full_matrices=False)
+    return isometry + left @ u @ vh @ right.mH
 
 
 def _live_factor(matrix: Tensor, tol: float) -> Tensor:

@@ -10,10 +10,10 @@ from torch import Tensor, fx
 
 from rainbownet.aligned import polar_factor
 from rainbownet.aligned.basis import Flatten, channel_rows, map_size
+from rainbownet.aligned.polar import completed
 from rainbownet.errors import RainbowWarning
 from rainbownet.graph import Network, Reader
 from rainbownet.moments import CrossMoment
-from rainbownet.rainbow.several import completed
 from rainbownet.walk import Chunk, Visitor
 
 Key = tuple[fx.Node, int, int]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Inexact
 from torch import Tensor, fx
 
 from rainbownet.aligned import Procrustes
 from rainbownet.aligned.basis import Flatten, channel_rows, map_size
+from rainbownet.aligned.polar import completed
 from rainbownet.graph import Network, Reader
 from rainbownet.moments import CrossMoment
 from rainbownet.walk import AlignmentImages, Chunk, Visitor
@@ -117,30 +117,3 @@ class _Aligner(Visitor):
             dtype = torch.complex128 if rows.is_complex() else torch.float64
             self.moments[index] = CrossMoment(size, size, right_self=False, dtype=dtype, device=rows.device)
         return self.moments[index]
-
-
-def completed(isometry: Inexact[Tensor, "d d"]) -> Inexact[Tensor, "d d"]:
-    r"""Return a unitary map that agrees with a partial isometry.
-
-    Directions that no image excites, such as dead channels, have no rotation of their own; a weight that reads them
-    keeps its norm all the same. There the map is the one closest to the identity.
-
-    Args:
-        isometry: Square partial isometry `A`.
-
-    Returns:
-        :math:`A + U_0 Q V_0^H`, with bases of the complements of its ranges and :math:`Q` the polar factor of
-        :math:`U_0^H V_0`.
-
-    Example:
-        >>> completed(torch.diag(torch.tensor([-1.0, 0.0])).double()).round(decimals=6) + 0.0
-        tensor([[-1.,  0.],
-                [ 0.,  1.]], dtype=torch.float64)
-    """
-    values, left = torch.linalg.eigh(isometry @ isometry.mH)
-    missing = int((values < 0.5).sum())
-    if not missing:
-        return isometry
-    left, right = left[:, :missing], torch.linalg.eigh(isometry.mH @ isometry)[1][:, :missing]
-    u, _, vh = torch.linalg.svd(left.mH @ right)
-    return isometry + left @ u @ vh @ right.mH
