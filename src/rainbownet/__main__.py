@@ -3,9 +3,9 @@
 
 def main() -> None:
     """Run the command line and leave with its exit status: 0, or 2 for input that cannot be used."""
-    from rainbownet.cli import app
+    from rainbownet.cli import main as run
 
-    app()
+    run()
 
 
 if __name__ == "__main__":

@@ -1,27 +1,47 @@
 """What the tests of the command line share: a runner, small networks and files of their weights."""
 
 import json
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from typer.testing import CliRunner
 
-from rainbownet.cli import app
+from rainbownet.cli import main
 from rainbownet.nets import build
 
 
-def run(*arguments: Any, code: int = 0) -> Any:
+@dataclass(frozen=True)
+class Done:
+    """What a command wrote and how it ended."""
+
+    stdout: str
+    stderr: str
+    code: int
+
+    @property
+    def output(self) -> str:
+        """Everything it wrote."""
+        return self.stdout + self.stderr
+
+
+def run(*arguments: Any, code: int = 0) -> Done:
     """Run a verb and check its exit status; a refusal must be one line on standard error."""
-    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
-    assert result.exit_code == code, result.output
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+        main([str(a) for a in arguments])
+    done = Done(out.getvalue(), err.getvalue(), end.value.code)
+    assert done.code == code, done.output
     if code == 2:
-        assert result.stderr.startswith("rainbownet: ")
-        assert result.stderr.count("\n") == 1
-        assert "Traceback" not in result.output
-    return result
+        assert done.stderr.startswith("rainbownet: ")
+        assert done.stderr.count("\n") == 1
+        assert "Traceback" not in done.output
+    return done
 
 
 def refused(*arguments: Any) -> str:

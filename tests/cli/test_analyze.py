@@ -130,7 +130,7 @@ def test_dynamics_follow_checkpoints(tmp_path, files):
 
 def test_what_cannot_be_analyzed_is_refused(tmp_path, files):
     start = ["analyze", "spectra", "digits_cnn", "--kwargs", KWARGS]
-    assert "--weights is given 0 times" in refused(*start)
+    assert "--weights is missing" in refused(*start)
     assert "a figure ends in .png or .pdf" in refused(*start, *given(files[:1]), "--plot", tmp_path / "a.gif")
     assert "--ranks is '3'" in refused(*start, *given(files[:1]), "--ranks", "3")
     assert "read no activation" in refused(*start, *given(files[:1]), "--layer", "99", "--limit", 100)

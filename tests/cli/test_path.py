@@ -27,4 +27,4 @@ def test_path_measures_every_kind(tmp_path):
 
 
 def test_path_needs_two_files_of_weights(tmp_path):
-    assert "path needs it twice" in refused("path", "digits_cnn", "--kwargs", KWARGS, "--weights", weights(tmp_path))
+    assert "needed twice" in refused("path", "digits_cnn", "--kwargs", KWARGS, "--weights", weights(tmp_path))

@@ -1,238 +1,217 @@
-"""Verbs of `analyze` that look at networks: spectra, clipping, convergence with width, similarity of groups."""
+"""Analyses that look at networks: spectra, clipping, convergence with width, similarity of groups."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
-from rainbownet.cli import aligning, options
-from rainbownet.cli.images import ImageOptions
+from rainbownet.cli import parse
+from rainbownet.cli.analyze import OnImages, Shown
+from rainbownet.cli.images import Tested
+from rainbownet.cli.networks import build_all
+from rainbownet.cli.verb import Count, Holdout, Seed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from rainbownet.analysis import Aligned
+
+_FITS = "power: exponent of the rank; exponential: decay per rank; evidence above 10: the power law is clear"
 
 
-@options.with_images
-def spectra(
-    network: aligning.Spec,
-    weights: options.Weights = None,
-    kwargs: options.Kwargs = None,
-    initial: Annotated[
-        list[Path] | None, typer.Option(help="Weights before training, once for each of --weights.")
-    ] = None,
-    ranks: Annotated[str | None, typer.Option(help="Ranks that laws of decay are fitted to, 2:50.")] = None,
-    layers: aligning.Layers = None,
-    flatten: aligning.Flatten = "channels",
-    images: options.Images = None,
-    source: ImageOptions = options.BUILT_IN,
-    split: options.Split = "train",
-    device: options.Device = None,
-    plot: aligning.Plot = None,
-    json: options.Json = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Spectra(OnImages):
     """Spectra of what layers read and of their weights, with the laws of their decay.
 
     Rows of several networks are put together after alignment.
+
+    Attributes:
+        initial: Weights before training, once for each of --weights.
+        ranks: Ranks that laws of decay are fitted to, 2:50.
     """
-    settings = options.settings(locals())
-    from rainbownet.analysis import activation_spectra, decay_fits, weight_spectra
-    from rainbownet.cli.output import print_table, write_json
 
-    aligning.check_outputs(json, plot)
-    nets = aligning.networks_given(network, weights, kwargs)
-    before = aligning.networks_given(network, initial, kwargs, least=len(nets)) if initial else []
-    span = _span(ranks)
-    aligned = aligning.aligned_on(nets, source, split, images=images, device=device, flatten=flatten, layers=layers)
-    activations = activation_spectra(aligned)
-    rows = weight_spectra(aligned, initial=before)
-    fits = {"activations": decay_fits(activations, span), "weights": decay_fits(rows, span)}
-    caption = "power: exponent of the rank; exponential: decay per rank; evidence above 10: the power law is clear"
-    print_table(fits["activations"], "Second moments of what layers read", caption=caption)
-    print_table(fits["weights"], "Covariances of weights", caption=caption)
-    if plot is not None:
-        from rainbownet.plotting.analyses import draw_spectra
+    verb: ClassVar[str] = "analyze spectra"
+    shown: ClassVar = (
+        Shown(lambda found: found["fits"]["activations"], "Second moments of what layers read", caption=_FITS),
+        Shown(lambda found: found["fits"]["weights"], "Covariances of weights", caption=_FITS, keys=2),
+    )
+    picture: ClassVar = ("draw_spectra", lambda found: (found["activations"], found["weights"]))
 
-        draw_spectra(activations, rows, plot)
-    results = {"images": aligned.images, "activations": activations, "weights": rows, "fits": fits}
-    write_json(json, "analyze spectra", settings, results)
+    initial: tuple[Path, ...] = ()
+    ranks: str | None = None
+
+    def analyse(self, nets: "Sequence[nn.Module]", aligned: "Aligned") -> dict[str, Any]:
+        """Return eigenvalues and fits of their decay."""
+        from rainbownet.analysis import activation_spectra, decay_fits, weight_spectra
+
+        span = parse.span("--ranks", self.ranks)
+        before = before_training(self.network, self.kwargs, self.initial, least=len(nets))
+        activations, weights = activation_spectra(aligned), weight_spectra(aligned, initial=before)
+        fits = {"activations": decay_fits(activations, span), "weights": decay_fits(weights, span)}
+        return {"activations": activations, "weights": weights, "fits": fits}
 
 
-@options.with_images
-def clipping(
-    network: aligning.Spec,
-    weights: options.Weights = None,
-    kwargs: options.Kwargs = None,
-    steps: Annotated[int, typer.Option(help="Steps from rank 0 to the dimension.", min=1)] = 50,
-    points: Annotated[float, typer.Option(help="Points of accuracy that may be lost.", min=0.0)] = 1.0,
-    together: Annotated[bool, typer.Option(help="Clip all layers at once.")] = False,
-    axis: Annotated[str, typer.Option(help="Directions of channels or of whole rows.")] = "channels",
-    basis: Annotated[list[str] | None, typer.Option(help="weights, activations or random; all by default.")] = None,
-    layers: aligning.Layers = None,
-    seed: options.Seed = 0,
-    images: options.Images = None,
-    source: ImageOptions = options.BUILT_IN,
-    split: options.Split = "train",
-    test_split: Annotated[str, typer.Option("--test-split", help="The part to classify.")] = "test",
-    device: options.Device = None,
-    plot: aligning.Plot = None,
-    json: options.Json = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Clipping(OnImages):
     """How many directions of what layers read are enough: accuracy against rank in three bases.
 
     With --weights given several times the bases are those of all these networks; the first one is clipped.
+
+    Attributes:
+        steps: Steps from rank 0 to the dimension.
+        points: Points of accuracy that may be lost.
+        together: Clip all layers at once.
+        axis: Directions of channels or of whole rows.
+        basis: Directions to cut; all three by default. May be repeated.
+        seed: Seed of everything random.
     """
-    settings = options.settings(locals())
-    from rainbownet.analysis import BASES, clipping_curve, informative_rank
-    from rainbownet.cli.output import print_table, write_json
-    from rainbownet.cli.progress import progress
-    from rainbownet.data import loader
 
-    aligning.check_outputs(json, plot)
-    nets = aligning.networks_given(network, weights, kwargs)
-    aligned = aligning.aligned_on(nets, source, split, images=images, device=device, layers=layers)
-    test = loader(source.load(test_split), batch_size=512)
-    with progress("clipping", "networks") as report:
-        curve = clipping_curve(
-            nets[0],
-            [],
-            test,
-            bases=basis or BASES,
-            ranks=steps,
-            together=together,
-            axis=axis,
-            aligned=aligned,
-            seed=seed,
-            progress=report,
-        )
-    found = informative_rank(curve, points=points)
-    print_table(
-        found,
-        f"Smallest ranks that lose {points:g} points of accuracy at most",
-        percent=["accuracy", "full", "explained"],
-        caption="explained: share of the weights' energy that is left there; full: accuracy without clipping",
+    verb: ClassVar[str] = "analyze clipping"
+    shown: ClassVar = (
+        Shown(
+            lambda found: found["ranks"],
+            "Smallest ranks that lose {points:g} points of accuracy at most",
+            percent=("accuracy", "full", "explained"),
+            caption="explained: share of the weights' energy that is left there; full: accuracy without clipping",
+            keys=2,
+        ),
     )
-    if plot is not None:
-        from rainbownet.plotting.analyses import draw_clipping
+    picture: ClassVar = ("draw_clipping", lambda found: (found["curve"],))
 
-        draw_clipping(curve, plot)
-    write_json(json, "analyze clipping", settings, {"images": aligned.images, "curve": curve, "ranks": found})
+    steps: Count = 50
+    points: Annotated[float, Parameter(validator=Number(gte=0, lte=100))] = 1.0
+    together: bool = False
+    axis: Literal["channels", "rows"] = "channels"
+    basis: tuple[Literal["weights", "activations", "random"], ...] = ()
+    seed: Seed = 0
+    source: Tested = field(default_factory=Tested)
+
+    def analyse(self, nets: "Sequence[nn.Module]", aligned: "Aligned") -> dict[str, Any]:
+        """Return accuracies by rank, and the smallest ranks."""
+        from rainbownet.analysis import BASES, clipping_curve, informative_rank
+        from rainbownet.cli.progress import progress
+        from rainbownet.data import loader
+        from rainbownet.errors import DataError
+
+        test = self.source.settled(self.trained_with()).test()
+        if test is None:
+            raise DataError("--test-split none: clipping classifies images; name the part to classify")
+        with progress("clipping", "networks") as report:
+            curve = clipping_curve(
+                nets[0],
+                [],
+                loader(test, batch_size=512),
+                bases=self.basis or BASES,
+                ranks=self.steps,
+                together=self.together,
+                axis=self.axis,
+                aligned=aligned,
+                seed=self.seed,
+                progress=report,
+            )
+        return {"curve": curve, "ranks": informative_rank(curve, points=self.points)}
 
 
-@options.with_images
-def convergence(
-    network: aligning.Spec,
-    weights: options.Weights = None,
-    kwargs: options.Kwargs = None,
-    widths: Annotated[str | None, typer.Option(help="Width of each network: 0.5,1,2.")] = None,
-    layers: aligning.Layers = None,
-    flatten: aligning.Flatten = "channels",
-    images: options.Images = None,
-    holdout: options.Holdout = 0.1,
-    source: ImageOptions = options.BUILT_IN,
-    split: options.Split = "train",
-    device: options.Device = None,
-    plot: aligning.Plot = None,
-    json: options.Json = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Convergence(OnImages):
     """Do activations and covariances of weights converge as networks widen? All against the widest.
 
     Errors are relative: mean squares of aligned activations, operator norms of covariances; slopes are in logarithms.
     Give --weights and --kwargs once for each network, and --widths in the same order.
+
+    Attributes:
+        widths: Width of each network, 0.5,1,2.
+        holdout: Share of the images kept to measure the alignment.
     """
-    settings = options.settings(locals())
-    from rainbownet.analysis import activation_convergence, covariance_convergence, width_slopes
-    from rainbownet.cli.numbers import numbers
-    from rainbownet.cli.output import print_table, write_json
-    from rainbownet.errors import RainbowError
 
-    aligning.check_outputs(json, plot)
-    nets = aligning.networks_given(network, weights, kwargs, least=2)
-    factors = numbers("--widths", widths or "")
-    if len(factors) != len(nets) or len(set(factors)) < 2:
-        raise RainbowError(f"--widths is {widths!r}; a width for each of {len(nets)} networks is needed, two different")
-    aligned = aligning.aligned_on(
-        nets,
-        source,
-        split,
-        images=images,
-        device=device,
-        flatten=flatten,
-        layers=layers,
-        holdout=holdout,
-        reference=factors.index(max(factors)),
+    verb: ClassVar[str] = "analyze convergence"
+    least: ClassVar[int] = 2
+    shown: ClassVar = (
+        Shown(lambda found: found["_activations"], "Activations: error by width"),
+        Shown(lambda found: found["_covariances"], "Covariances: error by width"),
     )
-    tables = {
-        "activations": activation_convergence(aligned, factors),
-        "covariances": covariance_convergence(aligned, factors),
-    }
-    titles = {
-        "activations": "Activations: error by width",
-        "covariances": "Covariances: error by width",
-    }
-    slopes = {}
-    for name, table in tables.items():
-        across = table.pivot_table(index="layer", columns="width", values="error", sort=False)
-        if table["width"].nunique() > 1:
-            slopes[name] = width_slopes(table)
-            across["slope"] = slopes[name].set_index("layer")["slope"]
-        print_table(across.reset_index(), titles[name])
-    if plot is not None:
-        from rainbownet.plotting.analyses import draw_convergence
+    picture: ClassVar = ("draw_convergence", lambda found: (found["activations"], found["covariances"]))
 
-        draw_convergence(tables["activations"], tables["covariances"], plot)
-    write_json(json, "analyze convergence", settings, {"images": aligned.images, **tables, "slopes": slopes})
+    widths: str | None = None
+    holdout: Holdout = 0.1
+
+    def aligning(self, nets: "Sequence[nn.Module]") -> dict[str, Any]:
+        """Align all networks to the widest."""
+        widths = self._widths(len(nets))
+        return {"holdout": self.holdout, "reference": widths.index(max(widths))}
+
+    def analyse(self, nets: "Sequence[nn.Module]", aligned: "Aligned") -> dict[str, Any]:
+        """Return errors by width and their slopes."""
+        from rainbownet.analysis import activation_convergence, covariance_convergence, width_slopes
+
+        widths = self._widths(len(nets))
+        tables = {
+            "activations": activation_convergence(aligned, widths),
+            "covariances": covariance_convergence(aligned, widths),
+        }
+        slopes, across = {}, {}
+        for name, table in tables.items():
+            wide = table.pivot_table(index="layer", columns="width", values="error", sort=False)
+            if table["width"].nunique() > 1:
+                slopes[name] = width_slopes(table)
+                wide["slope"] = slopes[name].set_index("layer")["slope"]
+            across[f"_{name}"] = wide.reset_index()
+        return {**tables, "slopes": slopes, **across}
+
+    def _widths(self, networks: int) -> list[float]:
+        from rainbownet.errors import RainbowError
+
+        widths = parse.positive_numbers("--widths", self.widths) if self.widths else []
+        if len(widths) != networks or len(set(widths)) < 2:
+            raise RainbowError(
+                f"--widths is {self.widths!r}; a width for each of {networks} networks is needed, two different"
+            )
+        return widths
 
 
-@options.with_images
-def similarity(
-    network: aligning.Spec,
-    weights: options.Weights = None,
-    kwargs: options.Kwargs = None,
-    groups: Annotated[str | None, typer.Option(help="Group of each network, a,a,b; each its own by default.")] = None,
-    initial: Annotated[
-        list[Path] | None, typer.Option(help="Weights before training, whose variance is the bulk's.")
-    ] = None,
-    draws: Annotated[int, typer.Option(help="Random rotations and ceilings to average over.", min=1)] = 5,
-    layers: aligning.Layers = None,
-    flatten: aligning.Flatten = "channels",
-    seed: options.Seed = 0,
-    images: options.Images = None,
-    source: ImageOptions = options.BUILT_IN,
-    split: options.Split = "train",
-    device: options.Device = None,
-    plot: aligning.Plot = None,
-    json: options.Json = None,
-) -> None:
-    """Did groups of networks learn the same? The learned parts of their covariances, between chance and ceiling."""
-    settings = options.settings(locals())
-    from rainbownet.analysis import eigenvector_cosines, group_similarity, initial_variances
-    from rainbownet.cli.output import print_table, write_json
+@dataclass(frozen=True, kw_only=True)
+class Similarity(OnImages):
+    """Did groups of networks learn the same? The learned parts of their covariances, between chance and ceiling.
 
-    aligning.check_outputs(json, plot)
-    nets = aligning.networks_given(network, weights, kwargs, least=2)
-    before = aligning.networks_given(network, initial, kwargs) if initial else []
-    names = groups.split(",") if groups else [str(k) for k in range(len(nets))]
-    aligned = aligning.aligned_on(nets, source, split, images=images, device=device, flatten=flatten, layers=layers)
-    variance = initial_variances(aligned, before) if before else None
-    table = group_similarity(aligned, names, variance=variance, draws=draws, seed=seed)
-    cosines = eigenvector_cosines(aligned, names)
-    print_table(
-        table.drop(columns=["rows_a", "rows_b"]),
-        "What groups of networks learned, compared",
-        caption="similarity: 1 for draws of one law, 0 as after a random rotation, – where nothing was learned",
+    Attributes:
+        groups: Group of each network, a,a,b; each its own by default.
+        initial: Weights before training, whose variance is the bulk's.
+        draws: Random rotations and ceilings to average over.
+        seed: Seed of everything random.
+    """
+
+    verb: ClassVar[str] = "analyze similarity"
+    least: ClassVar[int] = 2
+    shown: ClassVar = (
+        Shown(
+            lambda found: found["similarity"].drop(columns=["rows_a", "rows_b"]),
+            "What groups of networks learned, compared",
+            caption="similarity: 1 for draws of one law, 0 as after a random rotation, – where nothing was learned",
+            keys=3,
+        ),
     )
-    if plot is not None:
-        from rainbownet.plotting.analyses import draw_similarity
+    picture: ClassVar = ("draw_similarity", lambda found: (found["similarity"],))
 
-        draw_similarity(table, plot)
-    results = {"images": aligned.images, "similarity": table, "eigenvectors": cosines, "alignment": aligned.table()}
-    write_json(json, "analyze similarity", settings, results)
+    groups: str | None = None
+    initial: tuple[Path, ...] = ()
+    draws: Count = 5
+    seed: Seed = 0
+
+    def analyse(self, nets: "Sequence[nn.Module]", aligned: "Aligned") -> dict[str, Any]:
+        """Return similarities of groups and cosines of eigenvectors."""
+        from rainbownet.analysis import eigenvector_cosines, group_similarity, initial_variances
+
+        names = self.groups.split(",") if self.groups else [str(k) for k in range(len(nets))]
+        before = before_training(self.network, self.kwargs, self.initial)
+        variance = initial_variances(aligned, before) if before else None
+        table = group_similarity(aligned, names, variance=variance, draws=self.draws, seed=self.seed)
+        cosines = eigenvector_cosines(aligned, names)
+        return {"similarity": table, "eigenvectors": cosines, "alignment": aligned.table()}
 
 
-def _span(text: str | None) -> tuple[int, int] | None:
-    from rainbownet.cli.numbers import whole_numbers
-    from rainbownet.errors import RainbowError
-
-    if text is None:
-        return None
-    ends = whole_numbers("--ranks", text.replace(":", ","))
-    if len(ends) != 2:
-        raise RainbowError(f"--ranks is {text!r}; a first and a last rank are needed: 2:50")
-    return ends[0], ends[1]
+def before_training(network: str, kwargs: Sequence[str], files: Sequence[Path], *, least: int = 1) -> "list[nn.Module]":
+    """Build networks from files of weights before training; none without files."""
+    return build_all([network], kwargs, files, counts=(least, None), option="--initial") if files else []

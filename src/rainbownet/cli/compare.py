@@ -1,64 +1,71 @@
 """The verb `compare`: did two networks learn the same?"""
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
-import typer
-
-from rainbownet.cli import options
-from rainbownet.cli.images import ImageOptions
+from rainbownet.cli.choices import Flatten
+from rainbownet.cli.images import Source
+from rainbownet.cli.networks import OnNetworks, build_all
+from rainbownet.cli.verb import Computing, Holdout, Images, Seed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@options.with_images
-def compare(
-    network: Annotated[str, typer.Argument(help="Name of a reference network, or package.module:factory.")],
-    other: Annotated[str | None, typer.Argument(help="The second network; the same as the first by default.")] = None,
-    weights: options.Weights = None,
-    kwargs: options.Kwargs = None,
-    images: options.Images = None,
-    holdout: options.Holdout = 0.1,
-    flatten: Annotated[str, typer.Option(help="Rotations of channels or of features at a flatten.")] = "channels",
-    seed: options.Seed = 0,
-    source: ImageOptions = options.BUILT_IN,
-    split: options.Split = "train",
-    device: options.Device = None,
-    json: options.Json = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Compare(OnNetworks):
     """Compare two networks layer by layer, up to a rotation of their channels.
 
     Give --weights twice, once for each network, and --kwargs once for both or twice.
-    """
-    settings = options.settings(locals())
-    from rainbownet.aligned.compare import compare as compare_networks
-    from rainbownet.cli.images import Share
-    from rainbownet.cli.networks import build
-    from rainbownet.cli.output import check_writable, write_json
-    from rainbownet.cli.processes import processes
-    from rainbownet.cli.progress import progress
-    from rainbownet.errors import ArchitectureError, RainbowError
 
-    check_writable(json)
-    if flatten not in ("channels", "features"):
-        raise RainbowError(f"--flatten is {flatten!r}; it can be channels or features")
-    files, arguments = weights or [], kwargs or [None]
-    if len(files) != 2:
-        raise ArchitectureError(f"--weights is given {len(files)} times; compare needs it twice, once for each network")
-    if len(arguments) > 2:
-        raise ArchitectureError(f"--kwargs is given {len(arguments)} times; once for both networks, or twice")
-    a, b = build(network, arguments[0], files[0]), build(other or network, arguments[-1], files[1])
-    with processes(device) as place:
-        share = Share(source.load(split), device=place.device, number=images)
-        number = len(share.order) if images is not None else None
-        with progress("comparing", "images", shown=place.first) as report:
-            table = compare_networks(
-                a, b, share, max_images=number, holdout=holdout, seed=seed, flatten=flatten, progress=report
-            )
+    Attributes:
+        other: The second network; the same as the first by default.
+        images: Images to align on; enough for the width by default.
+        holdout: Share of them kept to measure the alignment.
+        flatten: Rotations of channels or of features at a flatten.
+        seed: Seed of everything random.
+        device: Where to compute; the first GPU, or else the CPU.
+    """
+
+    verb: ClassVar[str] = "compare"
+
+    other: str | None = field(default=None, kw_only=False)
+    images: Images = None
+    holdout: Holdout = 0.1
+    flatten: Computing[Flatten] = "channels"
+    seed: Seed = 0
+    device: Computing[str | None] = None
+    source: Source = field(default_factory=Source)
+
+    def run(self) -> None:
+        """Compare and print."""
+        from rainbownet.aligned.compare import compare
+        from rainbownet.cli.output import say
+        from rainbownet.cli.processes import processes
+        from rainbownet.cli.progress import progress
+
+        specs = [self.network, self.other or self.network]
+        a, b = build_all(specs, self.kwargs, self.weights, counts=(2, 2))
+        source = self.source.settled(self.trained_with())
+        with processes(self.device) as place:
+            batches = source.batches(device=place.device, number=self.images)
+            with progress("comparing", "images", shown=place.first) as report:
+                table = compare(
+                    a,
+                    b,
+                    batches,
+                    max_images=self.images,
+                    holdout=self.holdout,
+                    seed=self.seed,
+                    flatten=self.flatten,
+                    progress=report,
+                )
         if not place.first:
             return
-    print_comparison(table, f"{files[0]} and {files[1]}")
-    write_json(json, "compare", settings, {"images": len(share.order), "layers": table})
+        say(source.said(batches.images))
+        print_comparison(table, f"{self.weights[0]} and {self.weights[1]}")
+        normalisation = batches.images.normalisation
+        self.write({"images": len(batches.images), "normalisation": normalisation, "layers": table})
 
 
 def print_comparison(table: "pd.DataFrame", what: str, *, number: str = "") -> None:

@@ -1,61 +1,67 @@
 """The verb `demo`: the whole of it in about a minute, on digits that come with scikit-learn."""
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, ClassVar
 
-import typer
-
-from rainbownet.cli import options
+from rainbownet.cli import parse
+from rainbownet.cli.verb import Count, Output, Seed, Verb
 
 if TYPE_CHECKING:
     from rainbownet.experiments.demo import Results
 
 
-def demo(
-    json: options.Json = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw everything into this PNG.")] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs of training.", min=1)] = 12,
-    widths: Annotated[str, typer.Option(help="Widths of the samples.")] = "0.5,1,2,4,8",
-    energies: Annotated[str, typer.Option(help="Shares of its energy that a law is cut to.")] = "0.6,0.8,0.9,0.95,1",
-    seed: options.Seed = 0,
-) -> None:
-    """Train two small networks, compare them, and draw new ones of other widths without training."""
-    import os
+@dataclass(frozen=True, kw_only=True)
+class Demo(Verb):
+    """Train two small networks, compare them, and draw new ones of other widths without training.
 
-    from rainbownet.cli.numbers import numbers
-    from rainbownet.cli.output import check_writable, console, write_json
-    from rainbownet.cli.progress import progress
-    from rainbownet.errors import RainbowError
-    from rainbownet.experiments.demo import Settings, run
+    Attributes:
+        plot: Draw everything into this PNG or PDF.
+        epochs: Epochs of training.
+        widths: Widths of the samples.
+        energies: Shares of its energy that a law is cut to.
+        seed: Seed of everything random.
+    """
 
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise RainbowError("demo: it runs in one process; start it without torchrun")
-    check_writable(json, plot)
-    if plot is not None:
-        from rainbownet.extras import require
+    verb: ClassVar[str] = "demo"
 
-        require("matplotlib", extra="plot")
-    settings = Settings(
-        epochs=epochs,
-        widths=tuple(numbers("--widths", widths)),
-        energies=tuple(numbers("--energies", energies)),
-        seed=seed,
-    )
-    with progress("demo", "networks") as report:
-        results = run(settings, show=_show, progress=report)
-    if plot is not None:
-        from rainbownet.experiments.demo.picture import draw_picture
+    plot: Output[Path | None] = None
+    epochs: Count = 12
+    widths: str = "0.5,1,2,4,8"
+    energies: str = "0.6,0.8,0.9,0.95,1"
+    seed: Seed = 0
 
-        draw_picture(results, plot, width=settings.middle)
-        console().print(f"picture: {plot}")
-    write_json(json, "demo", settings.to_dict(), results.to_dict())
-    if json is not None:
-        console().print(f"numbers: {json}")
+    def run(self) -> None:
+        """Tell the story, table by table."""
+        from rainbownet.cli.output import say, write_json
+        from rainbownet.cli.progress import progress
+        from rainbownet.errors import RainbowError
+        from rainbownet.experiments.demo import Settings, run
+
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise RainbowError("demo: it runs in one process; start it without torchrun")
+        settings = Settings(
+            epochs=self.epochs,
+            widths=tuple(parse.positive_numbers("--widths", self.widths)),
+            energies=tuple(parse.positive_numbers("--energies", self.energies)),
+            seed=self.seed,
+        )
+        with progress("demo", "networks") as report:
+            results = run(settings, show=_show, progress=report)
+        if self.plot is not None:
+            from rainbownet.experiments.demo.picture import draw_picture
+
+            draw_picture(results, self.plot, width=settings.middle)
+            say(f"picture: {self.plot}")
+        write_json(self.json, self.verb, settings.to_dict(), results.to_dict())
+        if self.json is not None:
+            say(f"numbers: {self.json}")
 
 
 def _show(name: str, results: "Results") -> None:
     from rainbownet.cli.compare import print_comparison
-    from rainbownet.cli.output import console, print_table, size_text
+    from rainbownet.cli.output import print_table, say, size_text
 
     if name == "trained":
         table = results.trained.assign(weights=results.trained["weight_bytes"].map(size_text))
@@ -76,11 +82,11 @@ def _show(name: str, results: "Results") -> None:
             names={"energy": "energy kept", "ranks": "ranks of the laws", "share": "of the weights"},
             percent=["energy", "share", "published", "best"],
         )
-        console().print(f"{results.seconds:.0f} seconds in all")
+        say(f"{results.seconds:.0f} seconds in all")
 
 
 def _show_drawn(results: "Results") -> None:
-    from rainbownet.cli.output import console, print_table
+    from rainbownet.cli.output import print_table, say
 
     table = results.drawn.assign(width=results.drawn["width"].map("×{:g}".format))
     print_table(
@@ -103,5 +109,5 @@ def _show_drawn(results: "Results") -> None:
     for method, what in (("published", "The published method"), ("best", "Least squares")):
         chosen = single[(single["method"] == method) & (single["width"] == width)]
         accuracy, white = (100 * float(chosen[column].mean()) for column in ("accuracy", "white"))
-        console().print(f"{what} at ×{width:g}: {accuracy:.1f} % with the law, {white:.1f} % with a white one.")
-    console().print("What the white control reaches is the work of the alignment; the rest is what the law knows.")
+        say(f"{what} at ×{width:g}: {accuracy:.1f} % with the law, {white:.1f} % with a white one.")
+    say("What the white control reaches is the work of the alignment; the rest is what the law knows.")

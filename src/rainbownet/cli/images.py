@@ -1,53 +1,145 @@
-"""The images a verb reads: loaded by name, in a fixed random order."""
+"""The images a verb reads: loaded by name, normalised as was asked or as the network was trained, in a fixed order."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rainbownet.cli.numbers import numbers
+from cyclopts import Group, Parameter
+
+from rainbownet.cli import parse
+from rainbownet.cli.verb import Count
 from rainbownet.errors import DataError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from rainbownet.data import Images
+    from rainbownet.data import Images, Loader
 
 BATCH = 256
+PUBLISHED = ("cifar10", "cifar100", "imagenet-1k", "imagenet")
+"""Data sets that the library's recipes normalise by ImageNet's mean and deviation, as published."""
 
 
-@dataclass(frozen=True)
-class ImageOptions:
-    """What the command line says about images; see `rainbownet.data.load`."""
+@Parameter(name="*", group=Group("Images", sort_key=5))
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What the command line says about images; see `rainbownet.data.load`.
+
+    Attributes:
+        data: digits, a local file or folder, or a Hugging Face data set by name.
+        split: The part to align or train on.
+        config: Configuration of a hub data set.
+        inputs_column: Column of the images.
+        targets_column: Column of the classes.
+        normalise: none, imagenet, or MEAN/STD per channel for pixels in [0, 1], 0.5,0.5,0.5/0.2,0.2,0.2; by default as
+            the network was trained where its file says so, else none (imagenet for CIFAR and ImageNet by name).
+        mean: Means per channel, 0.5,0.5,0.5, for pixels in [0, 1].
+        std: Deviations per channel.
+        grayscale: Turn colours into grey.
+        size: Side of a centre crop, such as 224.
+        limit: Keep so many images of each split, chosen at random.
+    """
 
     data: str = "digits"
+    split: str = "train"
     config: str | None = None
     inputs_column: str | None = None
     targets_column: str | None = None
+    normalise: str | None = None
     mean: str | None = None
     std: str | None = None
-    grayscale: bool = False
-    size: int | None = None
-    limit: int | None = None
+    grayscale: Annotated[bool, Parameter(negative=())] = False
+    size: Count | None = None
+    limit: Count | None = None
 
-    def arguments(self, split: str) -> dict[str, Any]:
-        """Return the arguments of `rainbownet.data.load` that name one part of the data."""
+    def settled(self, trained: Mapping[str, Mapping[str, Any] | None] | None = None) -> "Settled":
+        """Decide how pixels are normalised: as asked, as networks were trained, as the data set is known, or not.
+
+        Args:
+            trained: By file, the normalisation that the file knows of; None in it is none.
+
+        Raises:
+            DataError: If options exclude each other, or files know of different normalisations.
+        """
+        said = self._asked()
+        known = dict(trained or {})
+        if said is not None:
+            return Settled(self, *said, "as asked")
+        if known:
+            name, found = next(iter(known.items()))
+            if others := [other for other, value in known.items() if value != found]:
+                raise DataError(
+                    f"{name} and {others[0]} were trained with different normalisations; say which with --normalise"
+                )
+            grey = replace(self, grayscale=self.grayscale or bool(found and found.get("grayscale")))
+            values = (tuple(found["mean"]), tuple(found["std"])) if found else (None, None)
+            return Settled(grey, *values, f"as {name} was trained")
+        if Path(self.data).name.lower() in PUBLISHED:
+            return Settled(self, *_imagenet(), "that of ImageNet, as the recipes do for this data set")
+        return Settled(self, None, None, "the default; --normalise changes it")
+
+    def _asked(self) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None] | None:
+        mean = None if self.mean is None else tuple(parse.numbers("--mean", self.mean))
+        std = None if self.std is None else tuple(parse.positive_numbers("--std", self.std))
+        if self.normalise is None:
+            return None if mean is None and std is None else (mean, std)
+        if mean is not None or std is not None:
+            raise DataError("--normalise and --mean or --std exclude each other; give one of them")
+        if self.normalise in ("none", "imagenet"):
+            return (None, None) if self.normalise == "none" else _imagenet()
+        first, slash, second = self.normalise.partition("/")
+        if not slash:
+            raise DataError(f"--normalise is {self.normalise!r}; none, imagenet or MEAN/STD is needed, 0.5/0.25")
+        return tuple(parse.numbers("--normalise", first)), tuple(parse.positive_numbers("--normalise", second))
+
+
+@Parameter(name="*", group=Group("Images", sort_key=5))
+@dataclass(frozen=True, kw_only=True)
+class Tested(Source):
+    """Images to align on and others to classify.
+
+    Attributes:
+        test_split: The part to classify; none to skip it.
+    """
+
+    test_split: str = "test"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A data set whose normalisation is decided.
+
+    Attributes:
+        source: What was asked for.
+        mean: Mean of each channel; None for zeros.
+        std: Deviation of each channel; None for ones.
+        why: Where the normalisation comes from.
+    """
+
+    source: Source
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    why: str
+
+    def arguments(self, split: str | None = None) -> dict[str, Any]:
+        """Return the arguments of `rainbownet.data.load` that name one part of the data, by default the first."""
+        own = self.source
         given = {
-            "split": split,
-            "config": self.config,
-            "inputs_column": self.inputs_column,
-            "targets_column": self.targets_column,
-            "mean": None if self.mean is None else numbers("--mean", self.mean),
-            "std": None if self.std is None else numbers("--std", self.std),
-            "grayscale": self.grayscale,
-            "size": self.size,
-            "limit": self.limit,
+            "split": split or own.split,
+            "config": own.config,
+            "inputs_column": own.inputs_column,
+            "targets_column": own.targets_column,
+            "mean": None if self.mean is None else list(self.mean),
+            "std": None if self.std is None else list(self.std),
+            "grayscale": own.grayscale,
+            "size": own.size,
+            "limit": own.limit,
         }
-        return {"source": self.data} | {
-            key: value for key, value in given.items() if value is not None and value is not False
+        return {"source": own.data} | {
+            k: value for k, value in given.items() if value is not None and value is not False
         }
 
-    def load(self, split: str) -> "Images":
-        """Load one part of the data.
+    def load(self, split: str | None = None) -> "Images":
+        """Load one part of the data, by default the one to align on.
 
         Raises:
             DataError: If something asked for is not there.
@@ -56,40 +148,65 @@ class ImageOptions:
 
         return load(**self.arguments(split))
 
+    def test(self) -> "Images | None":
+        """Load the part to classify, or nothing if it is skipped."""
+        split = getattr(self.source, "test_split", "none")
+        return None if split == "none" else self.load(split)
 
-class Share:
-    """Batches of the images, in a random order that is always the same, on a device.
+    def batches(self, *, device: str, number: int | None = None) -> "Loader":
+        """Load the part to align on, in batches and in a random order that is always the same.
 
-    Args:
-        images: The data set.
-        device: Where batches are wanted.
-        number: Images to read; all by default.
-    """
+        Args:
+            device: Where batches are wanted.
+            number: Images to read; all by default.
 
-    def __init__(
-        self,
-        images: "Images",
-        *,
-        device: str,
-        number: int | None = None,
-    ) -> None:
-        import torch
+        Raises:
+            DataError: If there are fewer.
+        """
+        from rainbownet.data import loader
 
+        images = self.load()
         if number is not None and number > len(images):
             raise DataError(f"--images {number}: data set {images.name!r} has only {len(images)} images in this split")
-        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:number]
-        self.images, self.device = images, device
-        self.order: Tensor = order
+        return loader(images.some(number or len(images)), batch_size=BATCH, device=device)
 
-    @property
-    def normalisation(self) -> dict[str, Any] | None:
-        """How the images are normalised, see `Images.normalisation`."""
-        return self.images.normalisation
+    def said(self, images: "Images") -> str:
+        """Return the line that says which images were read, and how."""
+        from rainbownet.data.images import normalisation_words
 
-    def __len__(self) -> int:
-        return -(-len(self.order) // BATCH)
+        shape = "×".join(map(str, images.shape))
+        words = normalisation_words(images.normalisation)
+        return f"images: {self.source.data}, {self.source.split} ({shape}); {words} ({self.why})"
 
-    def __iter__(self) -> Iterator[tuple["Tensor", "Tensor"]]:
-        for chosen in self.order.split(BATCH):
-            inputs, targets = self.images.inputs[chosen], self.images.targets[chosen]
-            yield self.images.normalise(inputs.to(self.device)), targets.to(self.device)
+
+def trained_with(paths: Iterable[Path]) -> dict[str, dict[str, Any] | None]:
+    """Return the normalisation that files of weights know they were trained with, by name of the file.
+
+    A file that knows of none is left out; None is a network that was trained on pixels in [0, 1].
+
+    Raises:
+        FileError: If what a file says about it cannot be read.
+    """
+    found = {path.name: _metadata(path).get("normalisation") for path in paths}
+    known = {}
+    for name, text in found.items():
+        if text is not None:
+            known[name] = parse.json_object(f"{name}, normalisation", text) if text != "null" else None
+    return known
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """Return the strings beside the tensors of a safetensors file; none for any other."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError):
+        return {}
+
+
+def _imagenet() -> tuple[tuple[float, ...], tuple[float, ...]]:
+    from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD
+
+    return IMAGENET_MEAN, IMAGENET_STD

@@ -1,111 +1,140 @@
 """The verb `info`: what a network or a rainbow is made of."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import typer
+from cyclopts import Parameter
 
-from rainbownet.cli import options
+from rainbownet.cli import parse
+from rainbownet.cli.images import Source
+from rainbownet.cli.rainbows import Trust, trusting
+from rainbownet.cli.verb import Verb
+from rainbownet.errors import RainbowError
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def info(
-    what: Annotated[
-        str, typer.Argument(metavar="NETWORK|FILE.rainbow", help="A name, package.module:factory, or file.")
-    ],
-    kwargs: Annotated[str | None, typer.Option("--kwargs", help="JSON arguments of the network.")] = None,
-    input_shape: Annotated[
-        str | None, typer.Option(help="Shape of one input, such as 3,32,32; that of the data by default.")
-    ] = None,
-    head: Annotated[list[str] | None, typer.Option(help="Layers that are aligned, not drawn.")] = None,
-    data: options.Data = "digits",
-    grayscale: options.Grayscale = False,
-    json: options.Json = None,
-) -> None:
-    """Show the populations of neurons of a network, or what a rainbow file holds."""
-    from rainbownet.cli.output import check_writable, print_table, write_json
-
-    check_writable(json)
-    settings = {"what": what, "kwargs": kwargs, "input_shape": input_shape, "data": data, "head": head or "auto"}
-    if Path(what).suffix == ".rainbow":
-        results = _rainbow(Path(what))
-    else:
-        results = _network(what, kwargs, _example(input_shape, data, grayscale), head or "auto")
-    print_table(
-        results["populations"],
-        "Populations of neurons",
-        names={"numbers": "numbers each"},
-        caption="a frozen one is aligned or fixed, never drawn",
-    )
-    write_json(json, "info", settings, results)
-
-
-def _network(what: str, kwargs: str | None, example: Any, head: Any) -> dict[str, Any]:
-    from rainbownet.cli.networks import build
-    from rainbownet.cli.output import console, print_table, size_text
     from rainbownet.graph import Network
-    from rainbownet.rainbow.describe import describe, heads, norms, weight_bytes
-
-    network = Network(build(what, kwargs), example, head=head)
-    table, size = norms(network, fold=True), weight_bytes(network)
-    found = heads(network)
-    console().print(
-        f"[bold]{what}[/bold]: inputs {tuple(example.shape[1:])}, weights {size_text(size)}, head {', '.join(found)}"
-    )
-    if len(table):
-        print_table(table, "Batch norms", caption="a folded one becomes part of the law of the layer before it")
-    return {
-        "network": what,
-        "input_shape": list(example.shape[1:]),
-        "weight_bytes": size,
-        "head": found,
-        "norms": table,
-        "populations": describe(network),
-    }
 
 
-def _rainbow(path: Path) -> dict[str, Any]:
-    import rainbownet as rn
-    from rainbownet.cli.output import console, print_table, size_text
-    from rainbownet.rainbow.describe import describe, describe_rainbow, heads, norms, weight_bytes
+@dataclass(frozen=True, kw_only=True)
+class Info(Verb):
+    """Show the populations of neurons of a network, or what a rainbow file holds.
 
-    rainbow = rn.load(path)
-    size, weights = path.stat().st_size, weight_bytes(rainbow.network)
-    preset = rainbow.preset.to_dict()
-    laws = describe_rainbow(rainbow)
-    found = heads(rainbow.network)
-    shown = ", ".join(f"{key} {value['name'] if isinstance(value, dict) else value}" for key, value in preset.items())
-    console().print(
-        f"[bold]{path}[/bold]: {size_text(size)} for {size_text(weights)} of weights, "
-        f"fitted on {rainbow.networks} network{'s' if rainbow.networks > 1 else ''}\n{shown}\n"
-        f"inputs {rainbow.provenance.get('input', {}).get('shape')}, "
-        f"data {rainbow.provenance.get('fingerprint')}, head {', '.join(found)}"
-    )
-    print_table(laws, "Laws", names={"numbers": "numbers each"})
-    return {
-        "file": str(path),
-        "bytes": size,
-        "weight_bytes": weights,
-        "networks": rainbow.networks,
-        "preset": preset,
-        "provenance": rainbow.provenance,
-        "head": found,
-        "laws": laws,
-        "norms": norms(rainbow.network, fold=rainbow.preset.norms == "folded"),
-        "populations": describe(rainbow.network),
-    }
+    Attributes:
+        what: Name of a reference network, package.module:factory, or FILE.rainbow.
+        weights: State dict of the network: safetensors, or torch.save of tensors only.
+        kwargs: JSON arguments of the network.
+        input_shape: Shape of one input, such as 3,32,32; that of the data by default.
+        head: Layers that are aligned, not drawn. May be repeated.
+        trust: Call the factory that a rainbow file names, if it names one.
+    """
 
+    verb: ClassVar[str] = "info"
 
-def _example(shape: str | None, data: str, grayscale: bool) -> Any:
-    import torch
+    what: Annotated[str, Parameter(name="NETWORK|FILE.rainbow")] = field(kw_only=False)
+    weights: Path | None = None
+    kwargs: str | None = None
+    input_shape: str | None = None
+    head: tuple[str, ...] = ()
+    trust: Trust = False
+    source: Source = field(default_factory=Source)
 
-    from rainbownet.cli.images import ImageOptions
-    from rainbownet.errors import DataError
+    def run(self) -> None:
+        """Look, print and write."""
+        from rainbownet.cli.output import print_table
 
-    if shape is None:
-        images = ImageOptions(data, grayscale=grayscale).load("train")
+        results = self._rainbow(Path(self.what)) if Path(self.what).suffix == ".rainbow" else self._network()
+        print_table(
+            results["populations"],
+            "Populations of neurons",
+            names={"numbers": "numbers each"},
+            caption="a frozen one is aligned or fixed, never drawn",
+        )
+        self.write(results)
+
+    def _network(self) -> dict[str, Any]:
+        from rainbownet.cli.networks import build
+        from rainbownet.cli.output import print_table, say, size_text
+        from rainbownet.rainbow.describe import describe, heads, norms, weight_bytes
+
+        net = build(self.what, self.kwargs, self.weights)
+        example = self._example()
+        network = self._traced(net, example)
+        table, size, found = norms(network, fold=True), weight_bytes(network), heads(network)
+        shape = tuple(example.shape[1:])
+        say(f"{self.what}: inputs {shape}, weights {size_text(size)}, head {', '.join(found)}")
+        if len(table):
+            print_table(table, "Batch norms", caption="a folded one becomes part of the law of the layer before it")
+        return {
+            "network": self.what,
+            "input_shape": list(shape),
+            "weight_bytes": size,
+            "head": found,
+            "norms": table,
+            "populations": describe(network),
+        }
+
+    def _traced(self, net: Any, example: "Tensor") -> "Network":
+        from rainbownet.graph import Network
+
+        try:
+            return Network(net, example, head=self.head or "auto")
+        except RainbowError as error:
+            if self.input_shape is not None:
+                raise
+            shape = ",".join(map(str, example.shape[1:]))
+            raise type(error)(
+                f"{error} (tried on inputs of shape {shape}, that of {self.source.data}; "
+                "--input-shape names another, such as 3,32,32)"
+            ) from error
+
+    def _example(self) -> "Tensor":
+        import torch
+
+        if self.input_shape is not None:
+            return torch.zeros(2, *parse.shape("--input-shape", self.input_shape))
+        images = self.source.settled().load()
         return images.normalise(images.inputs[:2])
-    try:
-        sizes = [int(part) for part in shape.split(",")]
-        return torch.zeros(2, *sizes)
-    except (ValueError, RuntimeError) as error:
-        raise DataError(f"--input-shape is {shape!r}; whole numbers with commas between are needed: 3,32,32") from error
+
+    def _rainbow(self, path: Path) -> dict[str, Any]:
+        from rainbownet.cli.output import print_table, say, size_text
+        from rainbownet.rainbow import load
+        from rainbownet.rainbow.describe import describe, describe_rainbow, heads, norms, weight_bytes
+
+        if self.weights is not None:
+            raise RainbowError("--weights belongs to a network; a rainbow file holds its own")
+        rainbow = load(path, **trusting(self.trust))
+        size, weights = path.stat().st_size, weight_bytes(rainbow.network)
+        preset, provenance = rainbow.preset.to_dict(), rainbow.provenance
+        laws, found = describe_rainbow(rainbow), heads(rainbow.network)
+        shown = ", ".join(f"{key} {v['name'] if isinstance(v, dict) else v}" for key, v in preset.items())
+        say(
+            f"{path}: {size_text(size)} for {size_text(weights)} of weights, "
+            f"fitted on {rainbow.networks} network{'s' if rainbow.networks > 1 else ''}"
+        )
+        say(shown)
+        say(f"inputs {provenance.get('input', {}).get('shape')}, data {provenance.get('fingerprint')}")
+        say(f"head {', '.join(found)}; {_normalisation(provenance)}")
+        print_table(laws, "Laws", names={"numbers": "numbers each"})
+        return {
+            "file": str(path),
+            "bytes": size,
+            "weight_bytes": weights,
+            "networks": rainbow.networks,
+            "preset": preset,
+            "provenance": provenance,
+            "head": found,
+            "laws": laws,
+            "norms": norms(rainbow.network, fold=rainbow.preset.norms == "folded"),
+            "populations": describe(rainbow.network),
+        }
+
+
+def _normalisation(provenance: dict[str, Any]) -> str:
+    from rainbownet.data.images import normalisation_words
+
+    if "normalisation" not in provenance:
+        return "normalisation: not known"
+    return normalisation_words(provenance["normalisation"])

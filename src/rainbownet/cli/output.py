@@ -1,18 +1,19 @@
 """What a verb prints and writes: tables on standard output, and one JSON file."""
 
 import json
-import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
-from rainbownet.record import machine, plain, versions
+from rainbownet.cli.progress import aside
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
+
+WIDE = 160
+"""Characters of a line where standard output is no terminal and COLUMNS says nothing."""
 
 
 def print_table(
@@ -22,8 +23,9 @@ def print_table(
     names: Mapping[str, str] | None = None,
     percent: Sequence[str] = (),
     caption: str | None = None,
+    keys: int = 1,
 ) -> None:
-    """Print a data frame.
+    """Print a data frame, in several pieces where the terminal is too narrow for one.
 
     Args:
         frame: The numbers.
@@ -31,22 +33,33 @@ def print_table(
         names: Columns to show under another name.
         percent: Columns that are shares, shown in per cent.
         caption: A line below.
+        keys: How many of the first columns name a row; every piece has them.
     """
-    table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
-    for column in frame.columns:
-        numeric = frame[column].map(lambda value: isinstance(value, (int, float)) and not isinstance(value, bool)).all()
-        table.add_column(
-            str((names or {}).get(column, str(column).replace("_", " "))), justify="right" if numeric else "left"
-        )
-    for _, row in frame.iterrows():
-        table.add_row(*(_text(row[column], column in percent) for column in frame.columns))
-    console().print(table)
+    from rainbownet.cli.table import columns_of, pieces, render
+
+    with aside():
+        out = console()
+        out.print(title, style="bold", markup=False)
+        for piece in pieces(columns_of(frame, names, percent), out.width, keys):
+            out.print(render(piece))
+            out.print()
+        if caption:
+            out.print(caption, style="dim", markup=False)
+            out.print()
 
 
-def console() -> Console:
+def say(line: str) -> None:
+    """Print a line, beside a progress bar if there is one."""
+    with aside():
+        console().print(line, markup=False, soft_wrap=True)
+
+
+def console() -> "Console":
     """Return a console on standard output as it is now; wide where that is no terminal, so that tables are whole."""
+    from rich.console import Console
+
     result = Console(highlight=False)
-    return result if result.is_terminal else Console(highlight=False, width=160)
+    return result if result.is_terminal else Console(highlight=False, width=int(os.environ.get("COLUMNS") or WIDE))
 
 
 def write_json(path: Path | None, verb: str, settings: Mapping[str, Any], results: Mapping[str, Any]) -> None:
@@ -64,6 +77,7 @@ def write_json(path: Path | None, verb: str, settings: Mapping[str, Any], result
     if path is None:
         return
     from rainbownet.files.write import write_text
+    from rainbownet.record import machine, plain, versions
 
     content = {"verb": verb, "settings": settings, **results, "versions": versions(), "machine": machine()}
     text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -92,15 +106,3 @@ def size_text(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.3g} {unit}"
     return f"{count} B"
-
-
-def _text(value: Any, percent: bool) -> str:
-    if isinstance(value, bool) or type(value).__name__ == "bool_":
-        return "yes" if value else ""
-    if isinstance(value, (tuple, list)):
-        return ", ".join(map(str, value))
-    if isinstance(value, float):
-        if math.isnan(value):
-            return "–"
-        return f"{100 * value:.1f} %" if percent else f"{value:.3f}"
-    return str(value)

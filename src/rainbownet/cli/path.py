@@ -1,49 +1,59 @@
 """The verb `path`: is there a path of good networks between two trained ones?"""
 
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
 
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
-from rainbownet.cli import options
-from rainbownet.cli.images import ImageOptions
+from rainbownet.cli.images import Tested
+from rainbownet.cli.networks import OnNetworks, build_all
+from rainbownet.cli.verb import Images
 
 
-@options.with_images
-def path(
-    network: Annotated[str, typer.Argument(help="Name of a reference network, or package.module:factory.")],
-    weights: options.Weights = None,
-    kwargs: options.Kwargs = None,
-    points: Annotated[int, typer.Option(help="Points on each path, both ends included.", min=2)] = 9,
-    images: options.Images = None,
-    source: ImageOptions = options.BUILT_IN,
-    split: options.Split = "train",
-    test_split: options.TestSplit = "test",
-    json: options.Json = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Path(OnNetworks):
     """Walk from one trained network to another: as they are, permuted, rotated, and through sampled networks.
 
     Give --weights twice, once for each network.
-    """
-    settings = options.settings(locals())
-    from rainbownet.cli.networks import build
-    from rainbownet.cli.output import check_writable, print_table, write_json
-    from rainbownet.cli.progress import progress
-    from rainbownet.data import loader
-    from rainbownet.errors import ArchitectureError
-    from rainbownet.paths import barriers
-    from rainbownet.paths import path as walk_path
 
-    check_writable(json)
-    files = weights or []
-    if len(files) != 2:
-        raise ArchitectureError(f"--weights is given {len(files)} times; path needs it twice, once for each network")
-    arguments = (kwargs or [None])[0]
-    a, b = (build(network, arguments, file) for file in files)
-    aligned, tested = (loader(source.load(part), batch_size=256) for part in (split, test_split))
-    with progress("walking", "points", shown=True) as report:
-        table = walk_path(a, b, aligned, test=tested, points=points, max_images=images, progress=report)
-    barrier = barriers(table)
-    across = table.pivot_table(index="t", columns="kind", values="accuracy", sort=False).reset_index()
-    print_table(across, "Test accuracy along the paths")
-    print_table(barrier, "Barriers: the largest rise above the chord between the ends")
-    write_json(json, "path", settings, {"points": table, "barriers": barrier})
+    Attributes:
+        points: Points on each path, both ends included.
+        images: Images to align on; enough for the width by default.
+    """
+
+    verb: ClassVar[str] = "path"
+
+    points: Annotated[int, Parameter(validator=Number(gte=2))] = 9
+    images: Images = None
+    source: Tested = field(default_factory=Tested)
+
+    def run(self) -> None:
+        """Walk and print."""
+        from rainbownet.cli.output import print_table, say
+        from rainbownet.cli.progress import progress
+        from rainbownet.data import loader
+        from rainbownet.errors import DataError
+        from rainbownet.paths import barriers, path
+
+        a, b = build_all([self.network], self.kwargs, self.weights, counts=(2, 2))
+        source = self.source.settled(self.trained_with())
+        batches, test = source.batches(device="cpu", number=self.images), source.test()
+        if test is None:
+            raise DataError("--test-split none: path classifies images at each point; name the part to classify")
+        with progress("walking", "points") as report:
+            table = path(
+                a,
+                b,
+                batches,
+                test=loader(test, batch_size=256),
+                points=self.points,
+                max_images=self.images,
+                progress=report,
+            )
+        barrier = barriers(table)
+        say(source.said(batches.images))
+        across = table.pivot_table(index="t", columns="kind", values="accuracy", sort=False).reset_index()
+        print_table(across, "Test accuracy along the paths", percent=[k for k in across.columns if k != "t"])
+        print_table(barrier, "Barriers: the largest rise above the chord between the ends")
+        self.write({"normalisation": batches.images.normalisation, "points": table, "barriers": barrier})

@@ -1,19 +1,19 @@
 """A progress bar on standard error for anything that takes longer than a second, where that is a terminal."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 PATIENCE = 1.0
 
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f} {task.fields['unit']}/s" if task.speed else "")
+_running: list[Progress] = []
+"""The bars that are on the screen."""
 
 
 @contextmanager
@@ -28,21 +28,48 @@ def progress(title: str, unit: str, *, shown: bool = True) -> Iterator[Callable[
     Yields:
         What to call with the number done and the number in all; nothing where no bar is shown.
     """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     if not (shown and console.is_terminal):
         yield None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _Rate(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True)
-    task = bar.add_task(title, total=None, unit=unit)
+    rate = TextColumn("{task.fields[rate]}")
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        rate,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task(title, total=None, rate="")
     began = time.monotonic()
 
     def update(done: int, total: int) -> None:
-        bar.update(task, completed=done, total=total)
-        if time.monotonic() - began > PATIENCE and done < total:
+        seconds = time.monotonic() - began
+        bar.update(task, completed=done, total=total, rate=f"{done / max(seconds, 1e-9):.1f} {unit}/s")
+        if seconds > PATIENCE and done < total and bar not in _running:
+            _running.append(bar)
             bar.start()
 
     try:
         yield update
     finally:
         bar.stop()
+        if bar in _running:
+            _running.remove(bar)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Take the bars off the screen while something else is printed."""
+    for bar in _running:
+        bar.stop()
+    try:
+        yield
+    finally:
+        for bar in _running:
+            bar.start()

@@ -1,73 +1,79 @@
 """The verb `reproduce`: published figures, made again from networks trained here."""
 
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
-import typer
+from cyclopts import Parameter
 
-from rainbownet.cli import options
+from rainbownet.cli.verb import Computing, Out, Output, Verb
 
 
-def reproduce(
-    figure: Annotated[str, typer.Argument(help="A figure, or all; without, they are listed, or the page made.")] = "",
-    scale: Annotated[str, typer.Option(help="tiny (minutes on two cores), short, small or paper.")] = "tiny",
-    runs: Annotated[Path, typer.Option(help="Folder where trained networks are kept.")] = Path("runs/reproduce"),
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of pictures and numbers.")] = Path("reproduction"),
-    data_root: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="RAINBOWNET_DATA", help="Folder with cifar10 and cifar100; from the Hugging Face hub without."
-        ),
-    ] = None,
-    page: Annotated[Path | None, typer.Option(help="Write a Markdown page of all figures in --out.")] = None,
-    also: Annotated[
-        list[Path] | None, typer.Option(help="Folder of figures at another scale, for the page as well; repeat.")
-    ] = None,
-    redraw: Annotated[bool, typer.Option(help="Only draw again what was computed.")] = False,
-    device: options.Device = None,
-    json: options.Json = None,
-) -> None:
-    """Train what is missing, compute a published figure, and put our numbers beside the published ones."""
-    settings = options.settings(locals())
-    import os
+@dataclass(frozen=True, kw_only=True)
+class Reproduce(Verb):
+    """Train what is missing, compute a published figure, and put our numbers beside the published ones.
 
-    import pandas as pd
+    Attributes:
+        figure: A figure, or all; without, they are listed, or the page made.
+        scale: How much is trained: tiny takes minutes on two cores.
+        runs: Folder where trained networks are kept.
+        out: Folder of pictures and numbers.
+        data_root: Folder with cifar10 and cifar100; from the Hugging Face hub without.
+        page: Write a Markdown page of all figures in --out.
+        also: Folder of figures at another scale, for the page as well. May be repeated.
+        redraw: Only draw again what was computed.
+        device: Where to compute; the first GPU, or else the CPU.
+    """
 
-    from rainbownet.cli.output import check_writable, console, print_table, write_json
-    from rainbownet.errors import RainbowError
-    from rainbownet.experiments import FIGURES
-    from rainbownet.experiments.context import Context
-    from rainbownet.experiments.reproduce import claims_table
-    from rainbownet.experiments.reproduce import page as page_of
-    from rainbownet.experiments.reproduce import redraw as draw_again
-    from rainbownet.experiments.reproduce import reproduce as make
-    from rainbownet.experiments.scales import scale_named
-    from rainbownet.files.write import write_text
+    verb: ClassVar[str] = "reproduce"
 
-    check_writable(json, page)
-    if not figure and page is None:
-        rows = [{"figure": f.name, "shows": f.title, "published in": f.source} for f in FIGURES.values()]
-        print_table(pd.DataFrame(rows), "Figures")
-        return
-    if figure not in ("", *FIGURES, "all"):
-        raise RainbowError(f"figure: {figure!r} is unknown; there are {', '.join(FIGURES)}, and all")
-    chosen = list(FIGURES) if figure == "all" else [figure] if figure else []
-    say = console().print
-    context = Context(scale_named(scale), runs, data=data_root, device=device, report=say)
-    contents = []
-    for name in chosen:
-        if redraw:
-            draw_again(FIGURES[name], out)
-            say(f"{out / name}.png, .pdf: drawn again")
-            continue
-        contents.append(make(FIGURES[name], context, out))
-        say(f"{name}: {contents[-1]['seconds']:.0f} s, {out / name}.json, .png, .pdf")
-    if contents:
-        print_table(claims_table(contents), "Claims")
-        write_json(json, "reproduce", settings, {"figures": contents})
-    if page is not None:
-        near = page.absolute().parent
-        seen = {folder: Path(os.path.relpath(folder.absolute(), near)).as_posix() for folder in (out, *(also or []))}
-        others = {seen[folder]: folder for folder in also or []}
-        write_text(page, page_of(out, FIGURES, pictures=seen[out], also=others))
-        say(f"{page}: written")
+    figure: str = field(default="", kw_only=False)
+    scale: Literal["tiny", "short", "small", "paper"] = "tiny"
+    runs: Path = Path("runs/reproduce")
+    out: Out[Path] = Path("reproduction")
+    data_root: Annotated[Path | None, Parameter(env_var="RAINBOWNET_DATA")] = None
+    page: Output[Path | None] = None
+    also: Output[tuple[Path, ...]] = ()
+    redraw: Annotated[bool, Parameter(negative=())] = False
+    device: Computing[str | None] = None
+
+    files: ClassVar[tuple[str, ...]] = ("json", "page")
+
+    def run(self) -> None:
+        """List figures, or make them and the page."""
+        import pandas as pd
+
+        from rainbownet.cli.output import print_table, say
+        from rainbownet.errors import RainbowError
+        from rainbownet.experiments import FIGURES
+        from rainbownet.experiments.context import Context
+        from rainbownet.experiments.reproduce import claims_table, page, redraw, reproduce
+        from rainbownet.experiments.scales import scale_named
+        from rainbownet.files.write import write_text
+
+        if not self.figure and self.page is None:
+            rows = [{"figure": f.name, "shows": f.title, "published in": f.source} for f in FIGURES.values()]
+            print_table(pd.DataFrame(rows), "Figures")
+            return
+        if self.figure not in ("", *FIGURES, "all"):
+            raise RainbowError(f"figure: {self.figure!r} is unknown; there are {', '.join(FIGURES)}, and all")
+        chosen = list(FIGURES) if self.figure == "all" else [self.figure] if self.figure else []
+        context = Context(scale_named(self.scale), self.runs, data=self.data_root, device=self.device, report=say)
+        contents = []
+        for name in chosen:
+            if self.redraw:
+                redraw(FIGURES[name], self.out)
+                say(f"{self.out / name}.png, .pdf: drawn again")
+                continue
+            contents.append(reproduce(FIGURES[name], context, self.out))
+            say(f"{name}: {contents[-1]['seconds']:.0f} s, {self.out / name}.json, .png, .pdf")
+        if contents:
+            print_table(claims_table(contents), "Claims")
+            self.write({"figures": contents})
+        if self.page is not None:
+            near = self.page.absolute().parent
+            seen = {f: Path(os.path.relpath(f.absolute(), near)).as_posix() for f in (self.out, *self.also)}
+            others = {seen[folder]: folder for folder in self.also}
+            write_text(self.page, page(self.out, FIGURES, pictures=seen[self.out], also=others))
+            say(f"{self.page}: written")

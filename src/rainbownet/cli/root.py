@@ -2,67 +2,58 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import NoReturn
 
-import typer
-from typer.core import TyperGroup
+from cyclopts import App, CycloptsError
 
 from rainbownet.errors import RainbowError
 
 USAGE = 2
+INTERRUPTED = 130
 
-# The base of the errors of whichever click this version of Typer carries.
-_ClickError: Any = typer.BadParameter.__mro__[2]
+HELP = """Rainbow networks: align, compress, sample and compare trained networks.
 
-
-class OneLineErrors(TyperGroup):
-    """A group of verbs that turns errors of the user's making into one line and exit status 2."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a verb and leave with its exit status."""
-        kwargs["standalone_mode"], status = False, 0
-        try:
-            with _short_warnings():
-                status = super().main(*args, **kwargs)
-        except _ClickError as error:
-            _leave(error.format_message())
-        except (RainbowError, OSError) as error:
-            _leave(str(error))
-        except (KeyboardInterrupt, typer.Abort):
-            _leave("interrupted", status=130)
-        sys.exit(status if isinstance(status, int) else 0)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments; without any, ask for help."""
-        return super().parse_args(ctx, args or ["--help"])
+A trained network becomes the law of its neurons, a law becomes new networks of any width, without training.
+Start with **rainbownet demo**.
+"""
 
 
-def _print_version(asked: bool) -> bool:
-    if asked:
-        from rainbownet import __version__
+def run(app: App, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a verb and leave with its exit status.
 
-        typer.echo(f"rainbownet {__version__}")
-        raise typer.Exit
-    return asked
+    Args:
+        app: The verbs.
+        arguments: The words of the command line; those of this process by default.
 
-
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)
-    ] = False,
-) -> None:
-    """Rainbow networks: align, compress, sample and compare trained networks.
-
-    A trained network becomes the law of its neurons, a law becomes new networks of any width, without training.
-    Start with [bold]rainbownet demo[/bold].
+    Raises:
+        SystemExit: Always: 0, 2 for what cannot be used, said in one line, 130 when interrupted.
     """
+    try:
+        with _short_warnings():
+            app(arguments, exit_on_error=False, print_error=False, result_action="call_if_callable")
+    except (CycloptsError, RainbowError, OSError) as error:
+        _leave(str(error))
+    except KeyboardInterrupt:
+        _leave("interrupted", INTERRUPTED)
+    sys.exit(0)
 
 
-def _leave(message: str, status: int = USAGE) -> None:
-    line = " ".join(message.split())
-    typer.echo(f"rainbownet: {line}", err=True)
+def version() -> str:
+    """Return the line of `--version`."""
+    from rainbownet import __version__
+
+    return f"rainbownet {__version__}"
+
+
+def shown_default(value: object) -> str | None:
+    """Return a default as help shows it; nothing where there is none."""
+    return None if value is None or value is False or value in ((), "") else str(value)
+
+
+def _leave(message: str, status: int = USAGE) -> NoReturn:
+    print(f"rainbownet: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)
 
 
@@ -73,5 +64,8 @@ def _short_warnings() -> Iterator[None]:
         yield
 
 
-def _show(message: Warning | str, category: type[Warning], *_: Any) -> None:
-    typer.echo(f"rainbownet: warning: {' '.join(str(message).split())}", err=True)
+def _show(message: Warning | str, category: type[Warning], *_: object) -> None:
+    from rainbownet.cli.progress import aside
+
+    with aside():
+        print(f"rainbownet: warning: {' '.join(str(message).split())}", file=sys.stderr)

@@ -1,66 +1,76 @@
 """The verb `train`: reference networks by recipe, one for each seed and width, resumably."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import ClassVar, Literal
 
-import typer
+from rainbownet.cli import parse
+from rainbownet.cli.images import Tested
+from rainbownet.cli.verb import Computing, Count, Out, Verb
 
-from rainbownet.cli import options
-from rainbownet.cli.images import ImageOptions
 
+@dataclass(frozen=True, kw_only=True)
+class Train(Verb):
+    """Train networks. Called again, the same command goes on where it was stopped.
 
-@options.with_images
-def train(
-    network: Annotated[str, typer.Argument(help="Name of a reference network, or package.module:factory.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder with a folder for each network.")],
-    recipe: Annotated[str, typer.Option(help="Name of a recipe: digits, quick, paper, tutorial, …")] = "digits",
-    epochs: Annotated[int | None, typer.Option(help="Epochs, instead of the recipe's.")] = None,
-    seeds: Annotated[str, typer.Option(help="Seeds: 0,1,2 or 0:3.")] = "0",
-    widths: Annotated[str | None, typer.Option(help="Factors on the widths: 0.5,1,2.")] = None,
-    kwargs: Annotated[str | None, typer.Option("--kwargs", help="JSON arguments of the network.")] = None,
-    cluster: Annotated[str | None, typer.Option(help="ray: train as tasks of a Ray cluster.")] = None,
-    source: ImageOptions = options.BUILT_IN,
-    split: options.Split = "train",
-    test_split: options.TestSplit = "test",
-    device: options.Device = None,
-    json: options.Json = None,
-) -> None:
-    """Train networks. Called again, the same command goes on where it was stopped."""
-    settings = options.settings(locals())
-    import os
-    from dataclasses import replace
+    Attributes:
+        network: Name of a reference network, or package.module:factory.
+        out: Folder with a folder for each network.
+        recipe: Name of a recipe: digits, quick, paper, tutorial, …
+        epochs: Epochs, instead of the recipe's.
+        seeds: Seeds, 0,1,2 or 0:3.
+        widths: Factors on the widths, 0.5,1,2.
+        kwargs: JSON arguments of the network.
+        cluster: Train as tasks of a Ray cluster.
+        device: Where to compute; the first GPU, or else the CPU.
+    """
 
-    from rainbownet.cli.networks import parse_json
-    from rainbownet.cli.numbers import numbers, whole_numbers
-    from rainbownet.cli.output import check_writable, console, print_table, write_json
-    from rainbownet.ensemble import grid, train_ensemble
-    from rainbownet.errors import DataError
-    from rainbownet.training import RECIPES
+    verb: ClassVar[str] = "train"
+    files: ClassVar[tuple[str, ...]] = ("json",)
 
-    check_writable(json)
-    if recipe not in RECIPES:
-        raise DataError(f"--recipe is {recipe!r}; it can be {', '.join(RECIPES)}")
-    chosen = RECIPES[recipe] if epochs is None else replace(RECIPES[recipe], epochs=epochs)
-    chosen_seeds = whole_numbers("--seeds", seeds)
-    if not chosen_seeds:
-        raise DataError(f"--seeds is {seeds!r}, which holds none; such as 0,1,2 or 0:3 is needed")
-    members = grid(
-        network,
-        recipe=chosen,
-        seeds=chosen_seeds,
-        widths=numbers("--widths", widths) if widths else (None,),
-        kwargs=[parse_json("--kwargs", kwargs)],
-        data=source.arguments(split),
-        test=None if test_split == "none" else source.arguments(test_split),
-    )
-    first = os.environ.get("RANK", "0") == "0"
-    ensemble = train_ensemble(out, members, cluster=cluster, device=device)
-    if not first:
-        return
-    wanted = {member.name for member in members}
-    table = ensemble.table.query("name in @wanted")
-    print_table(table, f"Networks in {out}", percent=["accuracy", "test_accuracy"])
-    for name in ensemble.names:
-        if name in wanted:
-            console().print(str(out / name / "model.safetensors"))
-    write_json(json, "train", settings, {"networks": table})
+    network: str = field(kw_only=False)
+    out: Out[Path] = field()
+    recipe: str = "digits"
+    epochs: Count | None = None
+    seeds: str = "0"
+    widths: str | None = None
+    kwargs: str | None = None
+    cluster: Literal["ray"] | None = None
+    device: Computing[str | None] = None
+    source: Tested = field(default_factory=Tested)
+
+    def run(self) -> None:
+        """Train what is missing, and print where the networks are."""
+        import os
+        from dataclasses import replace
+
+        from rainbownet.cli.output import print_table, say
+        from rainbownet.ensemble import grid, train_ensemble
+        from rainbownet.errors import DataError
+        from rainbownet.training import RECIPES
+
+        if self.recipe not in RECIPES:
+            raise DataError(f"--recipe is {self.recipe!r}; it can be {', '.join(RECIPES)}")
+        recipe = RECIPES[self.recipe]
+        source = self.source.settled()
+        members = grid(
+            self.network,
+            recipe=recipe if self.epochs is None else replace(recipe, epochs=self.epochs),
+            seeds=parse.whole_numbers("--seeds", self.seeds),
+            widths=parse.positive_numbers("--widths", self.widths) if self.widths else (None,),
+            kwargs=[parse.json_object("--kwargs", self.kwargs)],
+            data=source.arguments(),
+            test=None if self.source.test_split == "none" else source.arguments(self.source.test_split),
+        )
+        images = source.load()
+        members[0].build()
+        ensemble = train_ensemble(self.out, members, cluster=self.cluster, device=self.device)
+        if os.environ.get("RANK", "0") != "0":
+            return
+        wanted = [member.name for member in members]
+        table = ensemble.table.query("name in @wanted")
+        say(source.said(images))
+        print_table(table, f"Networks in {self.out}", percent=["accuracy", "test_accuracy"])
+        for name in wanted:
+            say(str(self.out / name / "model.safetensors"))
+        self.write({"networks": table, "normalisation": images.normalisation})

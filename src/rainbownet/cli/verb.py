@@ -1,0 +1,99 @@
+"""What verbs share. A verb is a frozen dataclass: its fields are its options, and calling it does the work."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
+
+T = TypeVar("T")
+
+_OUTPUT = Group("Output", sort_key=9)
+_COMPUTING = Group("Computing", sort_key=8)
+
+Output = Annotated[T, Parameter(group=_OUTPUT)]
+Out = Annotated[T, Parameter(group=_OUTPUT, alias="-o")]
+Computing = Annotated[T, Parameter(group=_COMPUTING)]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Seed = Annotated[int, Parameter(group=_COMPUTING, validator=Number(gte=0, lt=2**63))]
+Holdout = Annotated[float, Parameter(group=_COMPUTING, validator=Number(gte=0, lte=0.5))]
+Images = Annotated[int | None, Parameter(group=_COMPUTING, validator=Number(gte=1))]
+Flatten = Annotated[str, Parameter(group=_COMPUTING)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """A verb of the command line.
+
+    Attributes:
+        json: Write settings and numbers to this file.
+    """
+
+    verb: ClassVar[str]
+    files: ClassVar[tuple[str, ...]] = ("json", "out", "plot")
+
+    json: Output[Path | None] = None
+
+    def __call__(self) -> None:
+        """Check where results go, then do the work.
+
+        Raises:
+            RainbowError: For whatever cannot be used, before a file is written.
+        """
+        from rainbownet.cli.output import check_writable
+
+        check_writable(*(getattr(self, name, None) for name in self.files))
+        check_plot(getattr(self, "plot", None))
+        self.run()
+
+    def run(self) -> None:
+        """Do the work."""
+        raise NotImplementedError
+
+    def settings(self) -> dict[str, Any]:
+        """Return the options that were given or have a default, those of blocks among them."""
+        flat: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            flat |= asdict(value) if is_dataclass(value) and not isinstance(value, type) else {field.name: value}
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in flat.items() if v is not None and v != ()}
+
+    def write(self, results: Mapping[str, Any]) -> None:
+        """Write settings and results to the file of `--json`, if there is one."""
+        from rainbownet.cli.output import write_json
+
+        write_json(self.json, self.verb, self.settings(), results)
+
+
+def check_plot(plot: Path | None) -> None:
+    """Refuse a picture that cannot be drawn, before the work is done.
+
+    Raises:
+        FileError: If its folder is missing, or it is one.
+        MissingExtra: Without matplotlib.
+        RainbowError: If it has another ending than .png or .pdf.
+    """
+    if plot is None:
+        return
+    from rainbownet.cli.output import check_writable
+    from rainbownet.errors import RainbowError
+    from rainbownet.extras import require
+
+    check_writable(plot)
+    if plot.suffix.lower() not in (".png", ".pdf"):
+        raise RainbowError(f"{plot}: a figure ends in .png or .pdf")
+    require("matplotlib.figure", extra="plot")
+
+
+def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a word that is none of several.
+
+    Raises:
+        RainbowError: Naming the option, the word and the choices.
+    """
+    if value not in choices:
+        from rainbownet.errors import RainbowError
+
+        raise RainbowError(f"{option} is {value!r}; it can be {', '.join(choices[:-1])} or {choices[-1]}")
