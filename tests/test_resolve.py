@@ -1,12 +1,14 @@
 """Networks from names and files: what is accepted, and how each refusal reads."""
 
+import sys
+
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from rainbownet.errors import ArchitectureError, FileError
-from rainbownet.resolve import load_weights, resolve_network
+from rainbownet.resolve import load_weights, resolve, resolve_network
 
 
 def network(seed: int = 0) -> nn.Module:
@@ -36,12 +38,33 @@ def test_a_factory_is_found_by_module_and_name():
         ("no_such_package.nets:make", {}, "cannot be imported"),
         ("torch.nn:NoSuchLayer", {}, "a function or class is needed"),
         ("torch.nn:Linear", {"in_features": 3}, "it takes .*out_features"),
-        ("builtins:dict", {"a": 1}, "gave a dict; an nn.Module is needed"),
+        ("builtins:dict", {"a": 1}, "'builtins:dict' gave a dict; an nn.Module is needed"),
+        ("torch:nn", {}, "'nn' in module 'torch' is a module; a function or class is needed, such as"),
+        ("", {}, "spec is ''"),
+        ("resnet20(0.5)", {}, "literal keyword arguments are needed, such as resnet20.width=2"),
+        ("resnet20(width=__import__('os'))", {}, "literal keyword arguments"),
+        ("resnet20(**{'width': 2})", {}, "literal keyword arguments"),
+        ("resnet20(width=2", {}, "literal keyword arguments"),
+        ("resnet20(width=2)()", {}, "literal keyword arguments"),
     ],
 )
 def test_every_failure_is_an_architecture_error_that_says_why(spec, kwargs, message):
     with pytest.raises(ArchitectureError, match=message):
         resolve_network(spec, kwargs)
+
+
+def test_arguments_may_stand_behind_the_name():
+    assert resolve("torch.nn:Linear(in_features=3, out_features=2)", bias=False).bias is None
+    assert same(resolve("resnet20(width=0.25, seed=3)"), resolve("resnet20", width=0.25, seed=3))
+
+
+def test_a_module_in_the_current_folder_is_found_and_the_path_given_back(tmp_path, monkeypatch):
+    (tmp_path / "nets_of_mine.py").write_text("from torch import nn\nmake = nn.ReLU\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "nets_of_mine", raising=False)
+    path = list(sys.path)
+    assert isinstance(resolve("nets_of_mine:make"), nn.ReLU)
+    assert sys.path == path
 
 
 @pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rainbownet.rainbow.classifier import retrain_classifier
     from rainbownet.rainbow.presets import BEST, PAPER, PRESETS, Preset
     from rainbownet.report import write_report
+    from rainbownet.resolve import resolve
     from rainbownet.walk import AlignmentImages
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ __all__ = [
     "fit",
     "load",
     "path",
+    "resolve",
     "retrain_classifier",
     "write_report",
 ]
@@ -51,6 +53,7 @@ _HOMES = {
     "rainbownet.rainbow.classifier": ("retrain_classifier",),
     "rainbownet.rainbow.presets": ("BEST", "PAPER", "PRESETS", "Preset"),
     "rainbownet.report": ("write_report",),
+    "rainbownet.resolve": ("resolve",),
     "rainbownet.walk": ("AlignmentImages",),
 }
 """The module of each public name: imported when the name is first used, so that the command line starts at once."""

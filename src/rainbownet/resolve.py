@@ -1,14 +1,18 @@
 """A network from two strings: the name of what builds it and the file that holds its weights."""
 
+import ast
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from rainbownet.checks import shown
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.files.checkpoint import read_state
 
@@ -18,36 +22,101 @@ PREFIXES = ("module.", "_orig_mod.")
 SHOWN = 4
 
 
-def resolve_network(spec: str, kwargs: Mapping[str, Any] | None = None) -> nn.Module:
-    """Build a network.
+def resolve(spec: str, **arguments: Any) -> nn.Module:
+    """Build a network by name, see `resolve_network`.
 
     Args:
-        spec: Name of a network of `rainbownet.nets`, or `"package.module:factory"`, anything that can be imported.
-        kwargs: What to call it with.
+        spec: Name of a reference network or `"package.module:factory"`, with or without literal arguments.
+        arguments: Further arguments of the factory.
+
+    Returns:
+        The network.
+
+    Raises:
+        ArchitectureError: If it cannot be built.
+
+    Example:
+        >>> type(resolve("digits_mlp(width=0.5)", seed=1)).__name__
+        'Sequential'
+    """
+    return resolve_network(spec, arguments)
+
+
+def resolve_network(spec: str, kwargs: Mapping[str, Any] | None = None) -> nn.Module:
+    """Build a network by name.
+
+    A module is looked for as `python -m` does: in the current folder first. Names are trusted, for importing a module
+    and calling a factory runs its code: give none that comes from a file of someone else.
+
+    Args:
+        spec: Name of a network of `rainbownet.nets`, or `"package.module:factory"`, anything that can be imported;
+            either with literal arguments behind it, `"resnet20(width=0.5)"`.
+        kwargs: Further arguments.
 
     Returns:
         The network, as the factory initialises it.
 
     Raises:
-        ArchitectureError: If there is no such factory, it refuses its arguments, or it does not return a module.
+        ArchitectureError: If there is no such factory, its arguments are not literals or it refuses them, or it does
+            not return a module.
 
     Example:
-        >>> resolve_network("torch.nn:Linear", {"in_features": 3, "out_features": 2, "bias": False})
+        >>> resolve_network("torch.nn:Linear(in_features=3)", {"out_features": 2, "bias": False})
         Linear(in_features=3, out_features=2, bias=False)
     """
-    arguments = dict(kwargs or {})
-    factory = find_factory(spec) if ":" in spec else None
+    if not isinstance(spec, str) or not spec.strip():
+        raise ArchitectureError(f"spec is {shown(spec)}; a name or 'package.module:factory' is needed")
+    if kwargs is not None and not isinstance(kwargs, Mapping):
+        raise ArchitectureError(f"kwargs is {shown(kwargs)}; a dictionary of arguments is needed")
+    name, arguments = split_arguments(spec)
+    arguments |= kwargs or {}
+    factory = find_factory(name) if ":" in name else None
     try:
-        network = _build_known(spec, arguments) if factory is None else factory(**arguments)
+        network = _build_known(name, arguments) if factory is None else factory(**arguments)
     except RainbowError:
         raise
     except Exception as error:  # The factory is foreign code: whatever it raises means that it refuses its arguments.
+        said = " ".join(str(error).split())
         raise ArchitectureError(
-            f"network {spec!r} cannot be built with {arguments}: {type(error).__name__}: {error}{_signature(factory)}"
+            f"network {name!r} cannot be built with {arguments}: {type(error).__name__}: {said}{_signature(factory)}"
         ) from error
     if not isinstance(network, nn.Module):
-        raise ArchitectureError(f"network {spec!r} gave a {type(network).__name__}; an nn.Module is needed")
+        raise ArchitectureError(f"network {name!r} gave {_described(network)}; an nn.Module is needed")
     return network
+
+
+def split_arguments(spec: str) -> tuple[str, dict[str, Any]]:
+    """Split `"name(width=2, norm='batch')"` into the name and its arguments.
+
+    Args:
+        spec: A name, with or without arguments: keywords with values that Python writes as literals (numbers, strings,
+            lists, dictionaries, True, False, None). Nothing is evaluated.
+
+    Returns:
+        The name and the arguments.
+
+    Raises:
+        ArchitectureError: If what stands behind the name is something else.
+
+    Example:
+        >>> split_arguments("resnet20(width=0.5)")
+        ('resnet20', {'width': 0.5})
+    """
+    name, bracket, _ = spec.partition("(")
+    if not bracket:
+        return spec, {}
+    wrong = f"network {shown(spec)}: literal keyword arguments are needed, such as {name}(width=2)"
+    try:
+        call = ast.parse(f"f{spec[len(name) :]}", mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+            raise ArchitectureError(wrong)
+        if any(keyword.arg is None for keyword in call.keywords):
+            raise ArchitectureError(wrong)
+        return name, {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        if isinstance(error, RainbowError):
+            raise
+        raise ArchitectureError(wrong) from error
 
 
 def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
@@ -126,19 +195,41 @@ def find_factory(spec: str) -> Callable[..., Any]:
     """
     module_name, _, attribute = spec.partition(":")
     try:
-        module = importlib.import_module(module_name)
+        with _current_folder():
+            module = importlib.import_module(module_name)
     except Exception as error:  # Importing runs foreign code, which may raise anything.
+        said = " ".join(str(error).split())
         raise ArchitectureError(
-            f"network {spec!r}: module {module_name!r} cannot be imported ({type(error).__name__}: {error})"
+            f"network {spec!r}: module {module_name!r} cannot be imported, nor from {Path.cwd()} "
+            f"({type(error).__name__}: {said})"
         ) from error
     factory = module
     for part in attribute.split("."):
         factory = getattr(factory, part, None)
     if not callable(factory):
+        listed = ", ".join(sorted(key for key, value in vars(module).items() if callable(value) and key[0] != "_")[:8])
         raise ArchitectureError(
-            f"network {spec!r}: {attribute!r} in module {module_name!r} is {factory!r}; a function or class is needed"
+            f"network {spec!r}: {attribute!r} in module {module_name!r} is {_described(factory)}; a function or class "
+            f"is needed{listed and f', such as {listed}'}"
         )
     return factory
+
+
+@contextmanager
+def _current_folder() -> Iterator[None]:
+    """Put the current folder first among the places of modules, as `python -m` does, while the context lasts."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        if here in sys.path:
+            sys.path.remove(here)
+
+
+def _described(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _build_known(name: str, arguments: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from torch import nn
 
 from rainbownet.checks import real, seed_of, sequence_of, shown
 from rainbownet.errors import DataError, FileError
-from rainbownet.resolve import find_factory, resolve_network
+from rainbownet.resolve import find_factory, resolve_network, split_arguments
 from rainbownet.training import Recipe
 
 MOST_WIDTH = 10_000
@@ -161,9 +161,10 @@ def grid(
 
 
 def _takes_seed(spec: str) -> bool:
-    if ":" not in spec:
-        return True
+    name, given = split_arguments(spec)
+    if ":" not in name or "seed" in given:
+        return "seed" not in given
     try:
-        return "seed" in inspect.signature(find_factory(spec)).parameters
+        return "seed" in inspect.signature(find_factory(name)).parameters
     except (TypeError, ValueError):
         return False
