@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rainbownet.laws import Block, FittedLaw, Law
+from rainbownet.laws.checks import Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,10 @@ class FittedCopies(FittedLaw):
 
     def neurons(self) -> Tensor:
         return self.rows
+
+    @classmethod
+    def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+        return {"mean": ("D",), "rows": ("n", "D")}
 
     @classmethod
     def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> "FittedCopies":

@@ -95,7 +95,7 @@ def _sites(node: ast.AST, path: tuple, function: str) -> Iterator[tuple[tuple, a
     """Walk over the expressions that compute: not messages, annotations, decorators or imports."""
     if isinstance(node, ast.Raise | ast.Import | ast.ImportFrom | ast.Assert | ast.JoinedStr):
         return
-    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("warnings.warn", "warn", "ClassVar", "cast"):
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("warnings.warn", "TypeVar"):
         return
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         function = f"{function}.{node.name}".lstrip(".")

@@ -73,6 +73,40 @@ def test_a_tensor_missing_from_a_file_is_named(law: Law) -> None:
 
 
 @each_law
+def test_tensors_of_a_file_that_do_not_fit_are_refused_by_name(law: Law) -> None:
+    tensors = law.fit(neurons(60), BLOCKS, reference=20).tensors()
+    for name, value in tensors.items():
+        wrong = {"a column more": torch.cat([value, value[..., :1]], -1) if value.dim() else value[None]}
+        wrong["one axis more"] = value[None]
+        if value.is_floating_point() and value.numel():
+            wrong["NaN"] = value * float("nan")
+        for what, bad in wrong.items():
+            with pytest.raises(LawError, match=name.removeprefix("base.").split(".")[0]):
+                raise_if_restored(law, {**tensors, name: bad}, f"{name} with {what}")
+
+
+def raise_if_restored(law: Law, tensors: dict[str, torch.Tensor], what: str) -> None:
+    FittedLaw.from_tensors(law, BLOCKS, tensors)
+    pytest.fail(f"accepted {what}")
+
+
+@pytest.mark.parametrize(
+    ("law", "name", "value"),
+    [
+        (Smoothed(), "reference", torch.tensor(61)),
+        (Smoothed(), "reference", torch.tensor(0)),
+        (Mixture(k=2), "weights", torch.tensor([0.0, 0.0])),
+        (Mixture(k=2), "weights", torch.tensor([1.5, -0.5])),
+        (Mixture(k=2), "weights", torch.zeros(0)),
+    ],
+)
+def test_numbers_of_a_file_that_have_no_meaning_are_refused(law: Law, name: str, value: torch.Tensor) -> None:
+    tensors = law.fit(neurons(60), BLOCKS, reference=20).tensors()
+    with pytest.raises(LawError, match=f"tensor '{name}' is"):
+        FittedLaw.from_tensors(law, BLOCKS, {**tensors, name: value})
+
+
+@each_law
 @pytest.mark.parametrize("draw", DRAWS)
 def test_a_seed_says_it_all(law: Law, draw: str) -> None:
     fitted = law.fit(neurons(60), BLOCKS)

@@ -172,10 +172,11 @@ def test_wide_rows_never_meet_a_square_matrix() -> None:
     torch.testing.assert_close(law.neurons(), rows, rtol=0, atol=1e-10)
 
 
-def test_spikes_are_the_shrunk_eigenvalues_exactly_on_the_sample_eigenvectors() -> None:
-    rows, _ = spiked(100, 60, spike=3.0, noise=0.2)
+@pytest.mark.parametrize(("n", "spike"), [(100, 3.0), (3000, 0.1)])
+def test_spikes_are_the_shrunk_eigenvalues_exactly_on_the_sample_eigenvectors(n: int, spike: float) -> None:
+    rows, _ = spiked(n, 60, spike=spike, noise=0.2)
     law = Gaussian(mean=False, shrinkage="spiked", noise=0.2).fit(rows, [Block("weight", (60,))])
-    values, vectors = torch.linalg.eigh(rows.T @ rows / 100)
-    learned = shrink_spiked(values, 0.6, 0.2)
+    values, vectors = torch.linalg.eigh(rows.T @ rows / n)
+    learned = shrink_spiked(values, 60 / n, 0.2)
     assert 0 < int((learned > 0).sum()) < 10
     torch.testing.assert_close(law.factor.T @ law.factor, vectors * learned @ vectors.T, rtol=0, atol=1e-10)

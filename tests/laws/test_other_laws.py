@@ -151,3 +151,35 @@ def test_fewer_kernels_than_channels_still_make_a_law_on_their_range() -> None:
     drawn = law.draw(50, generator=generator()).reshape(50, 20, 4).mT.reshape(-1, 20)
     basis = torch.linalg.qr(rows.reshape(2, 20, 4).permute(1, 0, 2).reshape(20, 8))[0]
     torch.testing.assert_close(drawn @ basis @ basis.T, drawn, rtol=0, atol=1e-10)
+
+
+def test_the_positions_of_a_kernel_have_mean_variance_one() -> None:
+    kernels = 3 * matrix_normal(50, torch.eye(3).double(), 2 * torch.eye(4).double())
+    _, space = flip_flop(kernels, 5)
+    assert space.square().sum().item() == pytest.approx(4, rel=1e-12)
+
+
+def test_a_mixture_of_neurons_that_are_all_equal_is_their_copy() -> None:
+    rows = neurons(1).expand(12, -1)
+    law = Mixture().fit(rows, BLOCKS)
+    assert law.weights.tolist() == [1.0]
+    torch.testing.assert_close(law.draw(5, generator=generator()), rows[:5], rtol=0, atol=1e-12)
+
+
+def separate(kinds: int, each: int, size: int) -> torch.Tensor:
+    """Rows around centres far apart."""
+    source = generator(4)
+    centres = 20 * torch.randn(kinds, size, dtype=torch.float64, generator=source)
+    return centres.repeat(each, 1) + torch.randn(kinds * each, size, dtype=torch.float64, generator=source)
+
+
+@pytest.mark.parametrize(("kinds", "max_k", "found"), [(1, 4, 1), (3, 1, 1), (3, 2, 2), (3, 3, 3), (3, 5, 3)])
+def test_bic_tries_every_number_up_to_the_largest(kinds: int, max_k: int, found: int) -> None:
+    law = Mixture(max_k=max_k).fit(separate(kinds, 60, 4), [Block("weight", (4,))])
+    assert len(law.components) == found
+
+
+def test_bic_tries_no_more_components_than_neurons_can_tell_apart() -> None:
+    """Four rows of two coordinates: a third component would have more numbers in its covariance than there are."""
+    rows = torch.tensor([[0.0, 0.0], [0.0, 1e-3], [100.0, 0.0], [0.0, 100.0]]).double()
+    assert len(Mixture().fit(rows, [Block("weight", (2,))]).components) <= 2

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rainbownet.errors import LawError
 from rainbownet.laws.block import Block, check_rows
+from rainbownet.laws.checks import Shape, check_tensor
 from rainbownet.options import Option
 
 Fitted_co = TypeVar("Fitted_co", bound="FittedLaw", covariant=True)
@@ -141,14 +142,23 @@ class FittedLaw(ABC):
             The fitted law.
 
         Raises:
-            LawError: If a tensor is missing.
+            LawError: If a tensor is missing, not finite, or of another shape than the blocks and the others ask for.
         """
+        blocks = tuple(blocks)
         try:
-            return law.fitted._restore(law, tuple(blocks), tensors)
+            sizes: dict[str, int] = {"D": sum(block.size for block in blocks)}
+            for name, shape in law.fitted._shapes(law, blocks, tensors).items():
+                check_tensor(name, tensors[name], shape, sizes)
+            return law.fitted._restore(law, blocks, tensors)
         except KeyError as error:
             raise LawError(
                 f"the tensors of a {law.name} law must hold {error}; there are {', '.join(sorted(tensors))}"
             ) from error
+
+    @classmethod
+    @abstractmethod
+    def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+        """Return the shape of each tensor of a file: sizes, or letters that stand for one size each."""
 
     @classmethod
     def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedLaw:

@@ -1,11 +1,16 @@
-"""What the options of laws may be: whole numbers, ranks, shares and switches, refused by the name of the argument."""
+"""What options and tensors of laws may be: numbers, ranks and shapes, refused by the name of the argument."""
 
 import math
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from rainbownet.errors import LawError
+
+Shape = tuple[int | str, ...]
+"""Sizes of a tensor, or letters that stand for the same size wherever they are."""
 
 
 def check_whole(argument: str, value: Any, least: int, otherwise: str = "") -> int:
@@ -94,3 +99,32 @@ def check_switch(argument: str, value: Any) -> None:
     """
     if not isinstance(value, bool):
         raise LawError(f"{argument}: expected True or False, got {value!r}")
+
+
+def check_tensor(name: str, tensor: Tensor, shape: Shape, sizes: dict[str, int]) -> None:
+    """Refuse a tensor of a file that does not fit the others.
+
+    Args:
+        name: What it is called in the file.
+        tensor: The tensor.
+        shape: Its shape.
+        sizes: What letters stand for, known so far; new letters are added.
+
+    Raises:
+        LawError: If its shape is another, or it holds complex numbers, NaN or Inf.
+
+    Example:
+        >>> sizes = {"D": 3}
+        >>> check_tensor("factor", torch.zeros(2, 3), ("r", "D"), sizes)
+        >>> sizes
+        {'D': 3, 'r': 2}
+    """
+    if tensor.dim() == len(shape):
+        for letter, size in zip(shape, tensor.shape, strict=True):
+            if isinstance(letter, str):
+                sizes.setdefault(letter, size)
+    expected = tuple(sizes.get(size, size) if isinstance(size, str) else size for size in shape)
+    if tuple(tensor.shape) != expected:
+        raise LawError(f"tensor {name!r} has the shape {tuple(tensor.shape)}, expected {expected}")
+    if tensor.is_complex() or not torch.isfinite(tensor).all():
+        raise LawError(f"tensor {name!r} holds complex numbers, NaN or Inf; a law is made of finite real numbers")

@@ -14,7 +14,7 @@ from torch import Tensor
 from rainbownet.errors import LawError
 from rainbownet.laws.base import FittedLaw, Law
 from rainbownet.laws.block import Block, scalar_columns
-from rainbownet.laws.checks import check_number, check_rank, check_switch
+from rainbownet.laws.checks import Shape, check_number, check_rank, check_switch
 from rainbownet.laws.draws import coefficients
 from rainbownet.laws.factor import kept, thin_factor
 from rainbownet.laws.spiked import noise_deviation, spiked_factor
@@ -52,6 +52,11 @@ class FittedGaussian(FittedLaw):
         directions = self._directions(self.deviation)
         noise = (torch.eye(len(self.mean)).to(directions) - directions.T @ directions) * self.deviation
         return self.mean, torch.cat([self.factor, noise])
+
+    @classmethod
+    def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+        noise: dict[str, Shape] = {"deviation": ("D",)} if getattr(law, "bulk", False) else {}
+        return {"mean": ("D",), "factor": ("r", "D"), "coordinates": ("n", "r"), **noise}
 
     @classmethod
     def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedLaw:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rainbownet.laws.base import FittedLaw, Law
 from rainbownet.laws.block import Block, block_slices, scalar_columns
-from rainbownet.laws.checks import check_switch, check_whole
+from rainbownet.laws.checks import Shape, check_switch, check_whole
 from rainbownet.laws.draws import coefficients
 from rainbownet.laws.factor import thin_factor
 
@@ -79,6 +79,13 @@ class FittedKronecker(FittedLaw):
             f"{name}.{i}": getattr(part, name) for i, part in enumerate(self.parts) for name in ("channel", "space")
         }
         return super()._tensors() | factors
+
+    @classmethod
+    def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+        parts: dict[str, Shape] = {"mean": ("D",), "rows": ("n", "D")}
+        for i, (_, (c, s)) in enumerate(_layout(blocks)):
+            parts |= {f"channel.{i}": (f"r{i}", c), f"space.{i}": (f"q{i}", s)}
+        return parts
 
     @classmethod
     def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedKronecker:

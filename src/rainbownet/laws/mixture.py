@@ -15,7 +15,7 @@ from rainbownet.errors import LawError
 from rainbownet.extras import require
 from rainbownet.laws.base import FittedLaw, Law
 from rainbownet.laws.block import Block
-from rainbownet.laws.checks import check_rank, check_whole
+from rainbownet.laws.checks import Shape, check_rank, check_whole
 from rainbownet.laws.draws import cpu_generator
 from rainbownet.laws.factor import kept, thin_factor
 from rainbownet.laws.gaussian import FittedGaussian
@@ -57,8 +57,17 @@ class FittedMixture(FittedLaw):
         return {"weights": self.weights, "rows": self.rows} | parts
 
     @classmethod
+    def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+        parts: dict[str, Shape] = {"weights": ("k",), "rows": ("n", "D")}
+        for i in range(tensors["weights"].numel()):
+            parts |= {f"component.{i}.mean": ("D",), f"component.{i}.factor": (f"r{i}", "D")}
+        return parts
+
+    @classmethod
     def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedMixture:
         weights = tensors["weights"].double()
+        if not (len(weights) and (weights >= 0).all() and weights.any()):
+            raise LawError(f"tensor 'weights' is {weights.tolist()}, expected shares of one component at least")
         parts = [
             (tensors[f"component.{i}.mean"].double(), tensors[f"component.{i}.factor"].double())
             for i in range(len(weights))

@@ -14,7 +14,7 @@ from torch import Tensor
 from rainbownet.errors import LawError
 from rainbownet.laws.base import FittedLaw, Law
 from rainbownet.laws.block import Block
-from rainbownet.laws.checks import check_number
+from rainbownet.laws.checks import Shape, check_number
 from rainbownet.laws.draws import cpu_generator
 from rainbownet.laws.gaussian import Gaussian
 
@@ -51,12 +51,19 @@ class FittedSmoothed(FittedLaw):
         return {"rows": self.rows, "reference": torch.tensor(self.reference)} | base
 
     @classmethod
+    def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+        return {"rows": ("n", "D"), "reference": ()}
+
+    @classmethod
     def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedSmoothed:
         if not isinstance(law, Smoothed):
             raise LawError(f"a smoothed law was asked to read a {law.name} law")
         inner = {name.removeprefix("base."): value for name, value in tensors.items() if name.startswith("base.")}
         base = FittedLaw.from_tensors(law.base, blocks, inner)
-        return cls(blocks, base.mean, tensors["rows"].double(), int(tensors["reference"]), law.h, base)
+        rows, reference = tensors["rows"].double(), int(tensors["reference"])
+        if not 1 <= reference <= len(rows):
+            raise LawError(f"tensor 'reference' is {reference}, expected a number of the {len(rows)} rows")
+        return cls(blocks, base.mean, rows, reference, law.h, base)
 
     def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Float[Tensor, "n D"]:
         noise = self.base.draw(n, draw=draw, generator=generator) - self.mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from rainbownet.laws.base import FittedLaw, Law
 from rainbownet.laws.block import Block, block_slices
+from rainbownet.laws.checks import Shape
 from rainbownet.laws.draws import coefficients
 
 
@@ -40,6 +42,10 @@ class FittedWhite(FittedLaw):
     def mean_and_factor(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "r D"]]:
         """Return the mean and a row per column that varies."""
         return self.mean, torch.diag(self.deviation)[self.deviation > 0]
+
+    @classmethod
+    def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+        return {"mean": ("D",), "deviation": ("D",), "rows": ("n", "D")}
 
     def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Float[Tensor, "n D"]:
         varying = self.deviation > 0
