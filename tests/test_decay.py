@@ -1,7 +1,9 @@
 """Fits of spectra: planted laws are found within their stated errors, and the wrong law is told from the right one."""
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import linregress
 from torch import Tensor
 
 from rainbownet.errors import RainbowError
@@ -86,3 +88,37 @@ def test_spectra_without_numbers_are_refused():
         fit_power_law(torch.tensor([1.0, 2.0, torch.nan, 1.0, 1.0]))
     with pytest.raises(RainbowError, match="of the 0 positive"):
         fit_power_law(torch.zeros(6))
+
+
+@pytest.mark.parametrize("model", FITS)
+def test_numbers_of_a_noisy_fit_are_those_of_their_definitions(model):
+    spectrum = planted(model, 0.05, 80) * (0.01 * correlated(80, 0.8, torch.Generator().manual_seed(3))).exp()
+    spectrum = spectrum.sort(descending=True).values
+    fit, (other,) = FITS[model](spectrum), (f(spectrum) for name, f in FITS.items() if name != model)
+    m = np.arange(1, 81)
+    x, y = np.log(m) if model == "power law" else m, np.log(spectrum.numpy())
+    line = linregress(x, y)
+    residuals = y - line.intercept - line.slope * x
+    assert fit.ranks == (1, 80)
+    assert fit.rate == pytest.approx(-line.slope, rel=1e-9)
+    assert fit.amplitude == pytest.approx(np.exp(line.intercept), rel=1e-9)
+    assert fit.r2 == pytest.approx(line.rvalue**2, rel=1e-9)
+    assert fit.residual == pytest.approx(np.sqrt((residuals**2).mean()), rel=1e-9)
+    assert fit.other_residual == pytest.approx(other.residual, rel=1e-9)
+    raw = (residuals[1:] @ residuals[:-1]) / (residuals @ residuals)
+    rho = min(max((raw + 2 / 80) / (1 - 4 / 80), 0), 1 - 1 / 80)
+    assert fit.autocorrelation == pytest.approx(rho, rel=1e-6)
+    shared = max(rho, other.autocorrelation)
+    independent = 80 * (1 - shared) / (1 + shared)
+    assert fit.evidence == pytest.approx(2 * independent * np.log(other.residual / fit.residual), rel=1e-6)
+    # The textbook sandwich: (XᵀX)⁻¹ XᵀΣX (XᵀX)⁻¹ with the variance that its trace leaves.
+    design = np.stack([np.ones(80), x], 1)
+    inverse = np.linalg.inv(design.T @ design)
+    coloured = rho ** np.abs(m[:, None] - m)
+    variance = residuals @ residuals / (80 - np.trace(inverse @ design.T @ coloured @ design))
+    expected = np.sqrt(variance * (inverse @ design.T @ coloured @ design @ inverse)[1, 1])
+    assert fit.rate_error == pytest.approx(expected, rel=1e-6)
+
+
+def test_eigenvalues_below_a_trillionth_of_the_largest_are_zero():
+    assert fit_power_law(torch.tensor([1.0, 0.5, 0.25, 0.125, 1.5e-12, 0.5e-12]).double()).ranks == (1, 5)
