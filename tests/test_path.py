@@ -133,7 +133,7 @@ def test_a_network_with_dead_neurons_is_matched_to_itself_neuron_by_neuron():
 def test_a_path_has_two_points_and_images_to_judge_it_on():
     net, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.ones(8, 3)
     loader = [(x, torch.zeros(8, dtype=torch.long))]
-    with pytest.raises(RainbowError, match="points: expected a whole number of at least 2, got 0"):
+    with pytest.raises(RainbowError, match="points is 0; it must be at least 2"):
         path(net, net, loader, points=0)
     with pytest.raises(DataError, match="test: it yields no images"):
         path(net, net, loader, test=[])

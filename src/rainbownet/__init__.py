@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rainbownet.rainbow.presets import BEST, PAPER, PRESETS, Preset
     from rainbownet.report import write_report
     from rainbownet.resolve import resolve
+    from rainbownet.similarities import Similarity, similarity
     from rainbownet.walk import AlignmentImages
 
 __version__ = "0.1.0"
@@ -32,6 +33,7 @@ __all__ = [
     "Procrustes",
     "Rainbow",
     "Sample",
+    "Similarity",
     "Smoothed",
     "White",
     "barriers",
@@ -41,6 +43,7 @@ __all__ = [
     "path",
     "resolve",
     "retrain_classifier",
+    "similarity",
     "write_report",
 ]
 
@@ -53,6 +56,7 @@ _HOMES = {
     "rainbownet.rainbow.classifier": ("retrain_classifier",),
     "rainbownet.rainbow.presets": ("BEST", "PAPER", "PRESETS", "Preset"),
     "rainbownet.report": ("write_report",),
+    "rainbownet.similarities": ("Similarity", "similarity"),
     "rainbownet.resolve": ("resolve",),
     "rainbownet.walk": ("AlignmentImages",),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rainbownet.errors import RainbowError
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SEED_LIMIT = 2**63
 """Seeds lie below it: what PyTorch's generators take as a signed number."""
+
+_UNITS = {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "B": 1}
 
 
 def whole(
@@ -94,6 +96,42 @@ def real(
     return number
 
 
+def share(name: str, value: Any, *, most: float = 1.0) -> float:
+    """Return a share between 0 and `most`.
+
+    Raises:
+        RainbowError: If it is no number or outside.
+
+    Example:
+        >>> share("holdout", 0.1, most=0.5)
+        0.1
+    """
+    return real(name, value, least=0.0, most=most)
+
+
+def number_of_bytes(name: str, value: Any) -> int:
+    """Return a number of bytes, given as a number or as text with a unit.
+
+    Raises:
+        RainbowError: If it is no such number, or less than one byte.
+
+    Example:
+        >>> number_of_bytes("budget", "2GiB"), number_of_bytes("budget", "500MB"), number_of_bytes("budget", 1024)
+        (2147483648, 500000000, 1024)
+    """
+    number = value
+    if isinstance(value, str):
+        upper = value.strip().upper()
+        unit = next((unit for unit in _UNITS if upper.endswith(unit)), "")
+        try:
+            number = float(upper.removesuffix(unit)) * _UNITS.get(unit, 1)
+        except ValueError:
+            number = math.nan
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 1 <= number < 2**62:
+        raise RainbowError(f"{name}: expected a positive number of bytes such as 2GiB or 500MB, got {shown(value)}")
+    return int(number)
+
+
 def seed_of(value: Any, name: str = "seed") -> int:
     """Return a seed, a whole number from 0 to 2⁶³ − 1.
 
@@ -137,6 +175,22 @@ def device_of_name(device: Any, name: str = "device") -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         raise RainbowError(f"{name} is {str(device)!r}, which is not there; use 'cpu', or leave it out") from error
     return place
+
+
+def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
+    """Return a word that is one of some.
+
+    Raises:
+        RainbowError: If it is not.
+
+    Example:
+        >>> one_of("flatten", "channels", ("channels", "features"))
+        'channels'
+    """
+    known = tuple(choices)
+    if not isinstance(value, str) or value not in known:
+        raise RainbowError(f"{name}: expected one of {', '.join(map(repr, known))}; got {shown(value)}")
+    return value
 
 
 def sequence_of(name: str, value: Any, what: str, *, error: type[RainbowError] = RainbowError) -> Sequence[Any]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rainbownet.aligned.permute import permuted
-from rainbownet.arguments import whole
+from rainbownet.checks import whole
 from rainbownet.errors import DataError
 from rainbownet.graph import Network
 from rainbownet.rainbow.aligner import SampleAligner

@@ -153,7 +153,7 @@ def test_a_sample_reports_how_far_its_neurons_are_from_copies():
         ({"flatten": "pixels"}, "flatten: expected one of"),
         ({"colour": 1}, r"no option \['colour'\]"),
         ({"law": rn.White()}, "options of rainbownet.fit"),
-        ({"holdout": 0.9}, "holdout: expected a share"),
+        ({"holdout": 0.9}, "holdout is 0.9"),
         ({"classifier": "svm"}, "classifier: expected"),
         ({"layers": ["layer9"]}, "'layer9' matches no drawn layer"),
         ({"width": {"layer9": 2}}, r"\['layer9'\] match no drawn layer"),

@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 
 from rainbownet.aligned import Procrustes, alignment_quality, polar_factor
 from rainbownet.aligned.basis import FLATTENS, Flatten, channel_rows, map_size, read_through
-from rainbownet.arguments import one_of, seed_of
+from rainbownet.checks import one_of, seed_of
 from rainbownet.errors import RainbowWarning
 from rainbownet.graph import Network, Reader
 from rainbownet.moments import CrossMoment

@@ -12,7 +12,7 @@ from torch import nn
 from rainbownet.aligned.basis import FLATTENS, Flatten, map_size
 from rainbownet.analysis.layer import AlignedLayer, match, turned, weight_rows
 from rainbownet.analysis.moments import HubMoments, Maps, key_of
-from rainbownet.arguments import one_of
+from rainbownet.checks import one_of
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph import Network, Reader
 from rainbownet.rainbow.several import ROUNDS

@@ -41,9 +41,9 @@ def processes(device: str | None = None) -> Iterator[Place]:
     """
     import torch
 
-    from rainbownet.walk.plan import usable_device
+    from rainbownet.checks import device_of_name
 
-    kind = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    kind = device_of_name(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     assert kind is not None
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:

@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from rainbownet.aligned import Alignment, LeastSquares, Procrustes
-from rainbownet.arguments import seed_of, whole
+from rainbownet.checks import seed_of, whole
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
 from rainbownet.graph.nodes import fetch

@@ -9,8 +9,6 @@ from rainbownet.plotting.style import BLACK, COLOURS, GREY, legend, panels, ramp
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rainbownet.analysis import Bulk
-
 MOST = 24
 """Panels of one picture; of more layers those evenly spread are drawn."""
 
@@ -102,8 +100,13 @@ def draw_quantiles(quantiles: "pd.DataFrame", path: Path) -> None:
     _grid(list(quantiles["layer"].unique()), draw, path)
 
 
-def draw_bulks(bulks: "Mapping[str, Sequence[Bulk]]", path: Path) -> None:
-    """Draw the histogram of each spectrum with the Marchenko–Pastur density and the outliers beyond."""
+def draw_bulks(bulks: "Mapping[str, Sequence[Any]]", path: Path) -> None:
+    """Draw the histogram of each spectrum with the Marchenko–Pastur density and the outliers beyond.
+
+    Args:
+        bulks: By layer, what `rainbownet.analysis.marchenko_pastur` returns for each network.
+        path: Where to write the picture.
+    """
     import numpy as np
     import torch
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from rainbownet.limit.convergence import OUTPUT
 from rainbownet.plotting.style import BLACK, COLOURS, GREY, legend, log_ticks, panels, save
+
+OUTPUT = "output"
+"""What a table of distances calls the output of the network."""
 
 
 def draw_distances(distances: pd.DataFrame, rates: pd.DataFrame, path: Path, *, title: str | None = None) -> None:

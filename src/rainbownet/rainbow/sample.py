@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from rainbownet.arguments import seed_of
+from rainbownet.checks import seed_of
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
 from rainbownet.graph.network import Width

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils.data.distributed import DistributedSampler
 
-from rainbownet.arguments import number_of_bytes, share, whole
+from rainbownet.checks import device_of_name, number_of_bytes, share, whole
 from rainbownet.errors import DataError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
 from rainbownet.moments.sums import distributed, sum_over_ranks
 from rainbownet.walk.batches import Inputs, batches_of, inputs_and_targets
 from rainbownet.walk.lockstep import Chunk, Visitor, WalkReport, walk
-from rainbownet.walk.plan import chunk_size, default_budget, default_images, usable_device
+from rainbownet.walk.plan import chunk_size, default_budget, default_images
 
 HOLDOUT = 0.1
 """Share of the images that alignments are measured on by default."""
@@ -78,7 +78,7 @@ class AlignmentImages:
         kept = share("holdout", holdout, most=0.5)
         self.every = round(1 / kept) if kept else 0
         given = None if budget is None else number_of_bytes("budget", budget)
-        place = usable_device(device)
+        place = None if device is None else device_of_name(device)
         self._inputs = inputs
         self._batches = batches_of(loader)
         own = isinstance(getattr(loader, "sampler", None), DistributedSampler)
@@ -171,7 +171,7 @@ class AlignmentImages:
         chunks: Iterable[Chunk] = self.chunks(size, limit=limit, every=every, seen=seen)
         if test is not None:
             held = test.chunks(size, limit=math.inf if test.max_images is None else test.max_images)
-            chunks = chain(chunks, (Chunk(-1 - chunk.index, chunk.inputs, 0) for chunk in held))
+            chunks = chain(chunks, (Chunk(-1 - chunk.index, chunk.inputs, 0, chunk.numbers) for chunk in held))
         return walk(networks, chunks, visitor, budget=self.budget, progress=progress)
 
     def chunks(
@@ -199,10 +199,10 @@ class AlignmentImages:
             fitted = int((~held).sum())
             if 0 < fitted < len(inputs):
                 order = torch.argsort(held.to(torch.int8), stable=True)
-                inputs, targets = inputs[order.to(inputs.device)], _taken(targets, order)
+                inputs, targets, numbers = inputs[order.to(inputs.device)], _taken(targets, order), numbers[order]
             self.targets.append(targets)
             alive = alive or bool(inputs.any())
-            yield Chunk(index, inputs.to(self.example.device), fitted)
+            yield Chunk(index, inputs.to(self.example.device), fitted, numbers)
             if seen is not None:
                 seen(self.images, int(limit) if math.isfinite(limit) else self.images)
         self._check_end(alive, every or 1)

@@ -14,11 +14,19 @@ from rainbownet.walk.store import Store
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some of the images: the first `fitted` of them are for fitting, the others held out."""
+    """Some of the images: the first `fitted` of them are for fitting, the others held out.
+
+    Attributes:
+        index: Of the chunk.
+        inputs: The images.
+        fitted: How many of them are for fitting.
+        numbers: Which images of the loader they are.
+    """
 
     index: int
     inputs: Tensor
     fitted: int
+    numbers: Tensor
 
 
 class Visitor:
@@ -87,17 +95,19 @@ def walk(
     peers = {node: [graph[node.name] for graph in graphs] for node in schedule.stage}
     images = evaluations = 0
     with Store(budget) as store:
-        indices: list[tuple[int, int]] = []
+        indices: list[tuple[int, int, Tensor]] = []
         for stage, nodes in enumerate(schedule.nodes):
             for node in nodes:
                 if visitor.needs(node):
                     visitor.ready(node)
             source: Iterable[Chunk] = (
-                chunks if stage == 0 else (Chunk(index, torch.empty(0), fitted) for index, fitted in indices)
+                chunks
+                if stage == 0
+                else (Chunk(index, torch.empty(0), fitted, numbers) for index, fitted, numbers in indices)
             )
             for chunk in source:
                 if stage == 0:
-                    indices.append((chunk.index, chunk.fitted))
+                    indices.append((chunk.index, chunk.fitted, chunk.numbers))
                     images += len(chunk.inputs)
                 step = _Step(networks, peers, schedule, store, stage, chunk)
                 for node in nodes:

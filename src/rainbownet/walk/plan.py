@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
 
 LEAST_IMAGES = 4096
@@ -16,25 +15,6 @@ ROWS_PER_CHANNEL = 10
 
 CHUNK_BYTES = 2**25
 """Activations of a chunk of images below which the cost of calling operations would show; eight times that on a GPU."""
-
-
-def usable_device(device: torch.device | str | None) -> torch.device | None:
-    """Return a device that can be computed on, or nothing if none was asked for.
-
-    Raises:
-        RainbowError: If there is no such device here.
-    """
-    if device is None:
-        return None
-    try:
-        place = torch.device(device)
-        if place.type == "cuda" and not torch.cuda.is_available():
-            raise RainbowError(f"device: {str(device)!r} was asked for, but PyTorch sees no GPU here")
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RainbowError(f"device: {str(device)!r} cannot be used ({line})") from error
-    return place
 
 
 def default_budget(example: Tensor) -> int:

@@ -1,0 +1,45 @@
+"""Heat maps of layers against layers, the best match of each layer marked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rainbownet.extras import require
+from rainbownet.plotting.style import BLACK
+
+
+def heatmap(matrix: pd.DataFrame, *, title: str = "", ax: Any = None) -> Any:
+    """Draw a matrix of similarities.
+
+    Args:
+        matrix: Layers of one side × layers of the other; NaN where nothing is known.
+        title: Above the map.
+        ax: Matplotlib axes to draw on; new ones, of a size that lets names be read, by default.
+
+    Returns:
+        The axes.
+
+    Raises:
+        MissingExtra: Without matplotlib.
+    """
+    values = matrix.to_numpy(dtype=float)
+    if ax is None:
+        figures = require("matplotlib.figure", extra="plot")
+        size = 2.4 + 0.27 * values.shape[1], 1.8 + 0.27 * values.shape[0]
+        ax = figures.Figure(figsize=size, dpi=130, layout="constrained").subplots()
+    low = min(0.0, float(np.nanmin(values))) if np.isfinite(values).any() else 0.0
+    high = max(1.0, float(np.nanmax(values))) if np.isfinite(values).any() else 1.0
+    image = ax.imshow(values, cmap="cividis", vmin=max(low, -1.0), vmax=high, aspect="auto", interpolation="nearest")
+    ax.set_xticks(range(values.shape[1]), list(matrix.columns), rotation=90, fontsize=7)
+    ax.set_yticks(range(values.shape[0]), list(matrix.index), fontsize=7)
+    ax.set_xlabel(matrix.columns.name or "")
+    ax.set_ylabel(matrix.index.name or "")
+    ax.set_title(title, fontsize=9)
+    for row, line in enumerate(values):
+        if np.isfinite(line).any():
+            ax.plot(int(np.nanargmax(line)), row, "o", markersize=3.5, markerfacecolor="white", markeredgecolor=BLACK)
+    ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    return ax

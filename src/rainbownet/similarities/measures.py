@@ -1,0 +1,208 @@
+r"""Measures of similarity between two representations, from their second moments alone.
+
+With rows :math:`x (d)` and :math:`y (e)` of the same stimuli, everything here is a function of
+:math:`S_{xx} = E[x x^⊤]`, :math:`S_{xy} = E[x y^⊤]` and :math:`S_{yy} = E[y y^⊤]`, centred or not.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rainbownet.aligned.polar import polar_factor
+from rainbownet.errors import AlignmentError
+
+RIDGES = torch.logspace(-8, 2, 41, dtype=torch.float64)
+"""Ridges tried by `Ridge`, in units of the mean eigenvalue of the predictor's second moment."""
+
+
+def rotation_similarity(cross: Float[Tensor, "d e"], energy_x: float, energy_y: float) -> float:
+    r"""Return the similarity up to a rotation, :math:`\|S_{xy}\|_1 / \sqrt{\mathrm{tr}\,S_{xx}\,\mathrm{tr}\,S_{yy}}`.
+
+    It is the cosine between one representation and the other after the best rotation (R6, R7), 1 for rotated and
+    scaled copies; its arc cosine is the angular shape distance of Williams, Kunz, Kornblith & Linderman (NeurIPS 2021).
+
+    Args:
+        cross: :math:`S_{xy}`.
+        energy_x: Trace of :math:`S_{xx}`.
+        energy_y: Trace of :math:`S_{yy}`.
+
+    Returns:
+        A number between 0 and 1; NaN where one side has no energy.
+
+    Example:
+        >>> rotation = torch.tensor([[0.0, -2.0], [2.0, 0.0]], dtype=torch.float64)
+        >>> round(rotation_similarity(rotation, 2.0, 8.0), 12)
+        1.0
+    """
+    return _cosine(torch.linalg.svdvals(cross).sum().item(), energy_x, energy_y)
+
+
+def angular_distance(similarity: float) -> float:
+    """Return the angle whose cosine a rotation similarity is, in radians: a metric (Williams et al., 2021).
+
+    Example:
+        >>> round(angular_distance(0.0) / math.pi, 12)
+        0.5
+    """
+    return math.acos(min(max(similarity, -1.0), 1.0))
+
+
+def rotation(cross: Float[Tensor, "d e"]) -> Float[Tensor, "d e"]:
+    """Return the partial isometry `A` with `x ≈ A y`, the polar factor of the cross moment (R6); zero without energy.
+
+    Example:
+        >>> rotation(torch.diag(torch.tensor([3.0, 0.0]))).round(decimals=6)
+        tensor([[1., 0.],
+                [0., 0.]], dtype=torch.float64)
+    """
+    return polar_factor(cross) if bool((cross != 0).any()) else torch.zeros_like(cross)
+
+
+def cosine_under(map: Float[Tensor, "d e"], cross: Float[Tensor, "d e"], energy_x: float, energy_y: float) -> float:
+    """Return the cosine between `x` and `A y` for a rotation `A` found elsewhere, such as on other images."""
+    return _cosine((map * cross).sum().item(), energy_x, energy_y)
+
+
+def cka(cross: Float[Tensor, "d e"], self_x: Float[Tensor, "d _d"], self_y: Float[Tensor, "e _e"]) -> float:
+    r"""Return the linear CKA, :math:`\|S_{xy}\|_F^2 / (\|S_{xx}\|_F \|S_{yy}\|_F)` (Kornblith et al., ICML 2019).
+
+    Biased upwards where rows are few against channels; `Sums.debiased_cka` is not.
+
+    Example:
+        >>> moment = torch.diag(torch.tensor([3.0, 4.0], dtype=torch.float64))
+        >>> round(cka(moment, moment, moment), 12)
+        1.0
+    """
+    return _cosine(cross.square().sum().item(), self_x.square().sum().item(), self_y.square().sum().item())
+
+
+def canonical_correlations(
+    cross: Float[Tensor, "d e"], self_x: Float[Tensor, "d _d"], self_y: Float[Tensor, "e _e"], *, cut: float = 1e-10
+) -> Float[Tensor, " k"]:
+    r"""Return the canonical correlations, the singular values of :math:`S_{xx}^{-1/2} S_{xy} S_{yy}^{-1/2}`.
+
+    Args:
+        cross: :math:`S_{xy}`.
+        self_x: :math:`S_{xx}`.
+        self_y: :math:`S_{yy}`.
+        cut: Directions whose eigenvalue is below this share of the largest count as absent.
+
+    Returns:
+        Correlations in decreasing order, as many as the smaller of the two ranks.
+    """
+    white_x, white_y = _whitener(self_x, cut), _whitener(self_y, cut)
+    return torch.linalg.svdvals(white_x @ cross @ white_y.mT).clamp(max=1.0)
+
+
+def pwcca(
+    cross: Float[Tensor, "d e"], self_x: Float[Tensor, "d _d"], self_y: Float[Tensor, "e _e"], *, cut: float = 1e-10
+) -> float:
+    r"""Return the projection-weighted CCA (Morcos, Raghu & Bengio, NeurIPS 2018), weighted by the first side.
+
+    Canonical correlations :math:`ρ_i` are averaged with weights :math:`α_i = Σ_j |⟨h_i, x_j⟩|`, how much of the
+    channels of `x` each canonical variable :math:`h_i` accounts for.
+
+    Returns:
+        A number between 0 and 1; NaN where one side has no energy.
+    """
+    white_x, white_y = _whitener(self_x, cut), _whitener(self_y, cut)
+    if not (len(white_x) and len(white_y)):
+        return math.nan
+    left, values, _ = torch.linalg.svd(white_x @ cross @ white_y.mT, full_matrices=False)
+    # The canonical variables are h = leftᵀ white_x x, so ⟨h_i, x_j⟩ = (leftᵀ white_x S_xx)_{ij}.
+    weights = (left.mT @ white_x @ self_x).abs().sum(1)
+    return ((weights * values.clamp(max=1.0)).sum() / weights.sum()).item()
+
+
+@dataclass(frozen=True)
+class Ridge:
+    r"""Ridge regressions from one representation to any other, with the ridge chosen by generalised leave-one-out.
+
+    With :math:`S_{xx} = V \mathrm{diag}(e) V^⊤` the coefficients are :math:`B_λ = V (e + λ)^{-1} V^⊤ S_{xy}`. The ridge
+    minimises the generalised cross-validation :math:`\mathrm{RSS}(λ) / (1 - \mathrm{dof}(λ)/n)^2`, the rotation
+    invariant form of the leave-one-out error (Golub, Heath & Wahba, Technometrics 1979), which moments give in closed
+    form: one eigendecomposition serves every target and every ridge.
+
+    Attributes:
+        values: Eigenvalues `e` of the predictor's second moment.
+        vectors: Its eigenvectors `V`.
+        count: Number of rows.
+        fitted_mean: 1 if a mean was fitted as well, else 0.
+    """
+
+    values: Float[Tensor, " d"]
+    vectors: Float[Tensor, "d _d"]
+    count: int
+    fitted_mean: int
+
+    @staticmethod
+    def of(self_x: Float[Tensor, "d _d"], count: int, *, centred: bool) -> "Ridge":
+        """Decompose the second moment of the predictor."""
+        values, vectors = torch.linalg.eigh(self_x)
+        return Ridge(values.clamp(min=0.0), vectors, count, int(centred))
+
+    def choose(self, turned: Float[Tensor, "d e"], energy_y: float) -> tuple[float, float]:
+        r"""Return the best ridge and its leave-one-out share of explained energy.
+
+        Args:
+            turned: :math:`V^⊤ S_{xy}`.
+            energy_y: Trace of :math:`S_{yy}`.
+
+        Returns:
+            The ridge, and :math:`1 - \mathrm{GCV}/\mathrm{tr}\,S_{yy}`; NaN where a side has no energy.
+        """
+        unit = self.values.mean().item()
+        if not (unit > 0 and energy_y > 0):
+            return math.nan, math.nan
+        ridges = RIDGES * unit
+        shifted = self.values + ridges[:, None]
+        explained = (turned.square().sum(1) * (self.values + 2 * ridges[:, None]) / shifted.square()).sum(1)
+        freedom = (self.values / shifted).sum(1) + self.fitted_mean
+        left = 1 - freedom / self.count
+        error = (energy_y - explained).clamp(min=0.0) / left.square()
+        error[left <= 0] = math.inf
+        best = int(error.argmin())
+        return ridges[best].item(), 1 - error[best].item() / energy_y
+
+    def coefficients(self, turned: Float[Tensor, "d e"], ridge: float) -> Float[Tensor, "d e"]:
+        """Return :math:`(e + λ)^{-1} V^⊤ S_{xy}`, the coefficients in the predictor's eigenbasis."""
+        return turned / (self.values + ridge)[:, None]
+
+
+def explained_by(
+    coefficients: Float[Tensor, "d e"],
+    turned: Float[Tensor, "d e"],
+    self_x: Float[Tensor, "d _d"],
+    energy_y: float,
+) -> float:
+    """Return the share of energy that a linear map explains on other rows than it was fitted to.
+
+    Args:
+        coefficients: `B`, of `y ≈ Bᵀ x`.
+        turned: The cross moment of the other rows, in the basis of the coefficients.
+        self_x: The second moment of the predictor on those rows, in that basis.
+        energy_y: Energy of the target on those rows.
+
+    Returns:
+        One minus the relative error; it can be negative.
+    """
+    if not energy_y > 0:
+        return math.nan
+    shared = (coefficients * turned).sum().item()
+    mapped = (coefficients * (self_x @ coefficients)).sum().item()
+    return (2 * shared - mapped) / energy_y
+
+
+def _whitener(moment: Float[Tensor, "d _d"], cut: float) -> Float[Tensor, "r d"]:
+    values, vectors = torch.linalg.eigh(moment)
+    if not bool(torch.isfinite(values).all()):
+        raise AlignmentError("canonical correlations need finite second moments, got NaN or Inf")
+    live = values > cut * values[-1]
+    return (vectors[:, live] / values[live].sqrt()).mT if values[-1] > 0 else vectors[:, :0].mT
+
+
+def _cosine(shared: float, square_x: float, square_y: float) -> float:
+    return shared / math.sqrt(square_x * square_y) if square_x > 0 and square_y > 0 else math.nan
