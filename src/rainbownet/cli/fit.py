@@ -36,8 +36,8 @@ class Fit(OnNetworks):
     def run(self) -> None:
         """Fit, write and print."""
         from rainbownet.cli.output import print_table, say, size_text
-        from rainbownet.cli.processes import processes
         from rainbownet.errors import ArchitectureError
+        from rainbownet.processes import processes
         from rainbownet.rainbow import fit
         from rainbownet.rainbow.describe import describe_rainbow, weight_bytes
 

@@ -22,7 +22,7 @@ from rainbownet.limit.layers import LimitFeatures, LimitMap
 from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.plan import LayerPlan, plan_layers, preactivation
 from rainbownet.limit.surgery import FOLDER, key, with_layers
-from rainbownet.moments.sums import distributed
+from rainbownet.processes import distributed
 from rainbownet.rainbow.drafts import kept_populations, stream
 from rainbownet.rainbow.neurons import parameters_of
 from rainbownet.walk import HOLDOUT, AlignmentImages

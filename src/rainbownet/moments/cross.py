@@ -11,11 +11,10 @@ from rainbownet.moments.sums import (
     SLAB,
     check_dtype,
     column_sums,
-    distributed,
     product_dtype,
     squared_magnitudes,
-    sum_over_ranks,
 )
+from rainbownet.processes import distributed, sum_over_ranks
 
 
 class CrossMoment:

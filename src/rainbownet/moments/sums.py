@@ -1,7 +1,6 @@
-"""What sums over rows share: slabs, dtypes, and the reduction over processes."""
+"""What sums over rows share: slabs and dtypes."""
 
 import torch
-import torch.distributed as dist
 from jaxtyping import Float, Inexact
 from torch import Tensor
 
@@ -10,11 +9,6 @@ from rainbownet.errors import AlignmentError
 SLAB = 2**15  # rows of one product: float32 sums stay short, and the float64 copy of a slab small
 
 BLOCK = 256  # rows summed in their own dtype before float64 takes over
-
-
-def distributed() -> bool:
-    """Return whether a process group of `torch.distributed` is initialised."""
-    return dist.is_available() and dist.is_initialized()
 
 
 def check_dtype(dtype: torch.dtype) -> None:
@@ -47,17 +41,3 @@ def column_sums(rows: Inexact[Tensor, "n d"]) -> Inexact[Tensor, " d"]:
 def squared_magnitudes(rows: Inexact[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return the squared magnitude of each entry."""
     return (rows * rows.conj()).real
-
-
-def sum_over_ranks(tensors: list[Tensor]) -> list[Tensor]:
-    """Sum tensors over all processes with a single reduction."""
-    flat = [torch.view_as_real(t).reshape(-1) if t.is_complex() else t.reshape(-1) for t in tensors]
-    packed = torch.cat(flat)
-    # NCCL only reduces what lies on the accelerator.
-    carrier = packed.cuda() if dist.get_backend() == "nccl" else packed
-    dist.all_reduce(carrier)
-    parts = carrier.to(packed.device).split([f.numel() for f in flat])
-    return [
-        torch.view_as_complex(part.clone().view(*t.shape, 2)) if t.is_complex() else part.view(t.shape)
-        for part, t in zip(parts, tensors, strict=True)
-    ]

@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.graph import Network, Reader
-from rainbownet.moments.sums import distributed
+from rainbownet.processes import distributed
 from rainbownet.walk import AlignmentImages, Chunk, Visitor
 
 Classifier = Literal["aligned", "ridge", "logistic"] | str

@@ -22,6 +22,7 @@ from rainbownet.similarities.rows import Positions, Rows, groups_of, layers_of
 from rainbownet.similarities.sides import Inputs, ResponseSide, Side, side_of
 from rainbownet.similarities.sums import Pair
 from rainbownet.walk import AlignmentImages
+from rainbownet.walk.batches import ImageSet
 
 MEASURES = (*MOMENT_MEASURES, "rsa")
 """What can be measured between two layers."""
@@ -132,7 +133,7 @@ def similarity(
     )
     shapes = [layers_of(side.activations(images.example, torch.arange(len(images.example)))) for side in sides]
     rows = Rows(shapes[0], shapes[1], most_channels)
-    groups, owner = groups_of(*shapes, positions)
+    groups, owner = groups_of(shapes[0], shapes[1], positions)
     patterns = Patterns(rows, rdm_stimuli, images.budget) if "rsa" in chosen else None
     parts = split_passes(groups, rows, images.budget, twice=images.every > 0) if set(chosen) - {"rsa"} else [[]]
     images.check_passes(len(parts), "moments beyond the budget (raise budget=, or choose fewer layers)")
@@ -169,8 +170,9 @@ def similarity(
 
 def _measures(measures: Sequence[str] | str) -> list[str]:
     chosen = [measures] if isinstance(measures, str) else list(dict.fromkeys(measures))
-    if not chosen or (unknown := [name for name in chosen if name not in MEASURES]):
-        raise RainbowError(f"measures: {unknown if chosen else 'none given'}; there are {', '.join(MEASURES)}")
+    unknown = [name for name in chosen if name not in MEASURES]
+    if unknown or not chosen:
+        raise RainbowError(f"measures: {unknown or 'none given'}; there are {', '.join(MEASURES)}")
     return chosen
 
 
@@ -192,6 +194,6 @@ def _in_order(loader: Any, recorded: Mapping[str, Responses], sides: Sequence[Si
         raise DataError("loader: it shuffles, but responses have the order of the stimuli; give shuffle=False")
     if isinstance(loader, Dataset):
         return DataLoader(loader, batch_size=256)
-    if hasattr(loader, "normalise") and hasattr(loader, "inputs"):
+    if isinstance(loader, ImageSet):
         return loader.normalise(loader.inputs).split(256)
     return loader

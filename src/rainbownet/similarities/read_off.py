@@ -45,8 +45,8 @@ class Reader:
             found["cka"] = (self.fitted.debiased_cka(i, j), self.held.debiased_cka(i, j) if held else math.nan)
         for name, measure in (("cka_biased", of.cka), ("pwcca", of.pwcca), ("cca", _mean_correlation)):
             if name in measures:
-                pairs = (fitted, held)
-                found[name] = tuple(measure(p.cross, p.self_x, p.self_y) if p else math.nan for p in pairs)
+                values = [measure(p.cross, p.self_x, p.self_y) if p else math.nan for p in (fitted, held)]
+                found[name] = values[0], values[1]
         if "linear" in measures:
             found["linear"] = self._linear("x", i, fitted.cross, fitted.energy_y, held, mirrored=False)
             found["linear_reverse"] = self._linear("y", j, fitted.cross.mT, fitted.energy_x, held, mirrored=True)

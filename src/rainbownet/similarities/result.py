@@ -128,4 +128,5 @@ class Similarity:
         )
 
     def _repr_html_(self) -> str:
-        return self.matrix(self.measures[0]).style.format("{:.2f}").set_caption(self.measures[0]).to_html()
+        measure = self.measures[0]
+        return f"<p>{measure}</p>{self.matrix(measure).to_html(float_format='{:.2f}'.format)}"

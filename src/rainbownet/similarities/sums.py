@@ -24,7 +24,8 @@ import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
 
-from rainbownet.moments.sums import SLAB, column_sums, distributed, product_dtype, sum_over_ranks
+from rainbownet.moments.sums import SLAB, column_sums, product_dtype
+from rainbownet.processes import distributed, sum_over_ranks
 
 
 @dataclass(frozen=True)

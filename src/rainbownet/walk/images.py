@@ -13,7 +13,7 @@ from torch.utils.data.distributed import DistributedSampler
 from rainbownet.checks import device_of_name, number_of_bytes, share, whole
 from rainbownet.errors import DataError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
-from rainbownet.moments.sums import distributed, sum_over_ranks
+from rainbownet.processes import distributed, sum_over_ranks
 from rainbownet.walk.batches import Inputs, batches_of, inputs_and_targets
 from rainbownet.walk.lockstep import Chunk, Visitor, WalkReport, walk
 from rainbownet.walk.plan import chunk_size, default_budget, default_images

@@ -1,9 +1,34 @@
-"""This process among its equals: where it computes, and whether it is the one that prints and writes."""
+"""Processes: how those of one run find each other, and how they sum."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from rainbownet.checks import device_of_name
+
+
+def distributed() -> bool:
+    """Return whether a process group of `torch.distributed` is initialised."""
+    return dist.is_available() and dist.is_initialized()
+
+
+def sum_over_ranks(tensors: list[Tensor]) -> list[Tensor]:
+    """Sum tensors over all processes with a single reduction."""
+    flat = [torch.view_as_real(t).reshape(-1) if t.is_complex() else t.reshape(-1) for t in tensors]
+    packed = torch.cat(flat)
+    # NCCL only reduces what lies on the accelerator.
+    carrier = packed.cuda() if dist.get_backend() == "nccl" else packed
+    dist.all_reduce(carrier)
+    parts = carrier.to(packed.device).split([f.numel() for f in flat])
+    return [
+        torch.view_as_complex(part.clone().view(*t.shape, 2)) if t.is_complex() else part.view(t.shape)
+        for part, t in zip(parts, tensors, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -39,12 +64,7 @@ def processes(device: str | None = None) -> Iterator[Place]:
     Raises:
         RainbowError: If there is no such device.
     """
-    import torch
-
-    from rainbownet.checks import device_of_name
-
     kind = device_of_name(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    assert kind is not None
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield Place(str(kind))
