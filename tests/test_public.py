@@ -57,3 +57,12 @@ def test_type_checkers_see_the_names_that_are_loaded_lazily():
     }
     assert static == set(rainbownet._HOME.items())
     assert {name for name, _ in static} == set(rainbownet.__all__)
+
+
+VERBS = ("demo", "info", "fit", "sample", "limit", "compare", "path", "report", "train", "reproduce")
+WORDS = ("", "--help", "--version", "smaple", "analyze", "analyze --help", "analyze bulk --help", "fit digits_mlp")
+
+
+@pytest.mark.parametrize("line", [*WORDS, *(f"{verb} --help" for verb in VERBS)])
+def test_help_and_refusals_of_words_load_nothing_heavy(line):
+    assert imported_by(command(*line.split())) == set()

@@ -13,6 +13,7 @@ from rainbownet.cli.analyze import OnImages, Shown
 from rainbownet.cli.images import Tested
 from rainbownet.cli.networks import build_all
 from rainbownet.cli.verb import Count, Holdout, Seed
+from rainbownet.errors import ArchitectureError, DataError, RainbowError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +36,7 @@ class Spectra(OnImages):
 
     verb: ClassVar[str] = "analyze spectra"
     shown: ClassVar = (
-        Shown(lambda found: found["fits"]["activations"], "Second moments of what layers read", caption=_FITS),
+        Shown(lambda found: found["fits"]["activations"], "Second moments of what layers read", caption=_FITS, keys=2),
         Shown(lambda found: found["fits"]["weights"], "Covariances of weights", caption=_FITS, keys=2),
     )
     picture: ClassVar = ("draw_spectra", lambda found: (found["activations"], found["weights"]))
@@ -48,7 +49,11 @@ class Spectra(OnImages):
         from rainbownet.analysis import activation_spectra, decay_fits, weight_spectra
 
         span = parse.span("--ranks", self.ranks)
-        before = before_training(self.network, self.kwargs, self.initial, least=len(nets))
+        if self.initial and len(self.initial) != len(nets):
+            raise ArchitectureError(
+                f"--initial is given {len(self.initial)} times for {len(nets)} networks; it is needed once for each"
+            )
+        before = before_training(self.network, self.kwargs, self.initial)
         activations, weights = activation_spectra(aligned), weight_spectra(aligned, initial=before)
         fits = {"activations": decay_fits(activations, span), "weights": decay_fits(weights, span)}
         return {"activations": activations, "weights": weights, "fits": fits}
@@ -94,7 +99,6 @@ class Clipping(OnImages):
         from rainbownet.analysis import BASES, clipping_curve, informative_rank
         from rainbownet.cli.progress import progress
         from rainbownet.data import loader
-        from rainbownet.errors import DataError
 
         test = self.source.settled(self.trained_with()).test()
         if test is None:
@@ -162,7 +166,6 @@ class Convergence(OnImages):
         return {**tables, "slopes": slopes, **across}
 
     def _widths(self, networks: int) -> list[float]:
-        from rainbownet.errors import RainbowError
 
         widths = parse.positive_numbers("--widths", self.widths) if self.widths else []
         if len(widths) != networks or len(set(widths)) < 2:
@@ -214,4 +217,4 @@ class Similarity(OnImages):
 
 def before_training(network: str, kwargs: Sequence[str], files: Sequence[Path], *, least: int = 1) -> "list[nn.Module]":
     """Build networks from files of weights before training; none without files."""
-    return build_all([network], kwargs, files, counts=(least, None), option="--initial") if files else []
+    return build_all([network], kwargs, files, option="--initial") if files else []

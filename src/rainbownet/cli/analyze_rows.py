@@ -3,14 +3,11 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
-
-from cyclopts import Parameter
-from cyclopts.validators import Number
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rainbownet.cli import parse
 from rainbownet.cli.analyze import Analysis, OnImages, Shown
-from rainbownet.cli.verb import Seed
+from rainbownet.cli.verb import Natural, Seed
 from rainbownet.errors import RainbowError, RainbowWarning
 
 if TYPE_CHECKING:
@@ -117,7 +114,7 @@ class Bulk(OnRows):
     picture: ClassVar = ("draw_bulks", lambda found: (found["_found"],))
 
     variance: str = "mean"
-    index: Annotated[int, Parameter(validator=Number(gte=0))] = 0
+    index: Natural = 0
 
     def aligning(self, nets: "Sequence[nn.Module]") -> dict[str, Any]:
         """Check which network is looked at."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from rainbownet.cli import parse
+from rainbownet.cli.verb import Count
 from rainbownet.errors import AlignmentError, LawError, RainbowError
 from rainbownet.options import parse_option
 
@@ -50,7 +51,7 @@ class LawChoice:
     shrinkage: str | None = None
     bulk: bool | None = None
     bandwidth: float | None = None
-    components: Annotated[int | None, Parameter(alias="-k")] = None
+    components: Annotated[Count | None, Parameter(alias="-k")] = None
     norms: Norms | None = None
     flatten: Flatten | None = None
 

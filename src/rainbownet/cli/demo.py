@@ -101,6 +101,7 @@ def _show_drawn(results: "Results") -> None:
             "copy_baseline": "by chance",
         },
         percent=["accuracy", "white"],
+        keys=3,
         caption=f"alignment on {results.images['alignment']} images, measured on those held out; "
         f"accuracy on {results.images['test']} test images",
     )

@@ -12,7 +12,7 @@ from rainbownet.cli import parse
 from rainbownet.cli.choices import alignment
 from rainbownet.cli.images import Tested
 from rainbownet.cli.rainbows import OnRainbow
-from rainbownet.cli.verb import Computing, Count, Holdout, Images, Out, Seed
+from rainbownet.cli.verb import Computing, Count, Holdout, Images, Out, Seed, Whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ class Limit(OnRainbow):
     control: bool = True
     widths: Annotated[str | None, Parameter(group=_SAMPLES)] = None
     draws: Annotated[Count, Parameter(group=_SAMPLES)] = 3
-    pairs: Annotated[int, Parameter(group=_SAMPLES, validator=Number(gte=2))] = 300
+    pairs: Annotated[Whole, Parameter(group=_SAMPLES, validator=Number(gte=2))] = 300
     plot: Annotated[Path | None, Parameter(group=_SAMPLES)] = None
     images: Images = None
     holdout: Holdout = 0.1

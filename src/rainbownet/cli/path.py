@@ -8,7 +8,7 @@ from cyclopts.validators import Number
 
 from rainbownet.cli.images import Tested
 from rainbownet.cli.networks import OnNetworks, build_all
-from rainbownet.cli.verb import Images
+from rainbownet.cli.verb import Images, Whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Path(OnNetworks):
 
     verb: ClassVar[str] = "path"
 
-    points: Annotated[int, Parameter(validator=Number(gte=2))] = 9
+    points: Annotated[Whole, Parameter(validator=Number(gte=2))] = 9
     images: Images = None
     source: Tested = field(default_factory=Tested)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError
 
 from rainbownet.errors import RainbowError
 
@@ -33,8 +33,14 @@ def run(app: App, arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         with _short_warnings():
             app(arguments, exit_on_error=False, print_error=False, result_action="call_if_callable")
+    except MissingArgumentError as error:
+        _leave(_missing(error))
     except (CycloptsError, RainbowError, OSError) as error:
         _leave(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        _leave(f"there is not enough memory for this; a smaller width or fewer images need less ({error})")
     except KeyboardInterrupt:
         _leave("interrupted", INTERRUPTED)
     sys.exit(0)
@@ -52,6 +58,16 @@ def shown_default(value: object) -> str | None:
     return None if value is None or value is False or value in ((), "") else str(value)
 
 
+def _missing(error: MissingArgumentError) -> str:
+    """Say what is missing: a value behind an option, an option, or one of the words without."""
+    verb = " ".join(error.command_chain or ())
+    argument = error.argument
+    if argument is None or argument.tokens or error.keyword is not None:
+        return str(error)
+    name = argument.name if argument.field_info.is_keyword_only else argument.name.lstrip("-").upper()
+    return f"{verb}: {name} is missing; see rainbownet {verb} --help"
+
+
 def _leave(message: str, status: int = USAGE) -> NoReturn:
     print(f"rainbownet: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)
@@ -60,6 +76,8 @@ def _leave(message: str, status: int = USAGE) -> NoReturn:
 @contextmanager
 def _short_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
+        # PyTorch says so of files that are no checkpoints, which we refuse ourselves.
+        warnings.filterwarnings("ignore", "Detected pickle protocol")
         warnings.showwarning = _show
         yield
 

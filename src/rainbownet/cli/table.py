@@ -90,7 +90,7 @@ def pieces(columns: Sequence[Column], width: int, keys: int = 1) -> list[list[tu
 
 def render(piece: Sequence[tuple[Column, int]]) -> Table:
     """Return a table of columns of given widths."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP // 2), collapse_padding=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     for column, width in piece:
         head = "\n".join(textwrap.wrap(column.head, width, break_long_words=True) or [""])
         justify = "right" if column.numeric else "left"

@@ -1,11 +1,11 @@
 """What verbs share. A verb is a frozen dataclass: its fields are its options, and calling it does the work."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 from cyclopts.validators import Number
 
 T = TypeVar("T")
@@ -13,14 +13,21 @@ T = TypeVar("T")
 _OUTPUT = Group("Output", sort_key=9)
 _COMPUTING = Group("Computing", sort_key=8)
 
+
+def _whole(kind: object, tokens: Sequence[Token]) -> int:
+    """Read a whole number, which 1.5 is not."""
+    return int(tokens[0].value)
+
+
 Output = Annotated[T, Parameter(group=_OUTPUT)]
 Out = Annotated[T, Parameter(group=_OUTPUT, alias="-o")]
 Computing = Annotated[T, Parameter(group=_COMPUTING)]
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Seed = Annotated[int, Parameter(group=_COMPUTING, validator=Number(gte=0, lt=2**63))]
+Whole = Annotated[int, Parameter(converter=_whole)]
+Natural = Annotated[Whole, Parameter(validator=Number(gte=0))]
+Count = Annotated[Whole, Parameter(validator=Number(gte=1))]
+Seed = Annotated[Whole, Parameter(group=_COMPUTING, validator=Number(gte=0, lt=2**63))]
 Holdout = Annotated[float, Parameter(group=_COMPUTING, validator=Number(gte=0, lte=0.5))]
-Images = Annotated[int | None, Parameter(group=_COMPUTING, validator=Number(gte=1))]
-Flatten = Annotated[str, Parameter(group=_COMPUTING)]
+Images = Annotated[int | None, Parameter(group=_COMPUTING, validator=Number(gte=1), converter=_whole)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +92,3 @@ def check_plot(plot: Path | None) -> None:
     if plot.suffix.lower() not in (".png", ".pdf"):
         raise RainbowError(f"{plot}: a figure ends in .png or .pdf")
     require("matplotlib.figure", extra="plot")
-
-
-def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuse a word that is none of several.
-
-    Raises:
-        RainbowError: Naming the option, the word and the choices.
-    """
-    if value not in choices:
-        from rainbownet.errors import RainbowError
-
-        raise RainbowError(f"{option} is {value!r}; it can be {', '.join(choices[:-1])} or {choices[-1]}")
