@@ -90,6 +90,15 @@ def test_variance_survives_a_mean_a_million_times_the_deviation() -> None:
     torch.testing.assert_close(moment.second, rows.square().mean(0), rtol=1e-13, atol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128])
+def test_channels_of_many_rows_at_once_have_their_mean_and_variance(dtype: torch.dtype) -> None:
+    rows = torch.randn(1000, 3, dtype=dtype, generator=torch.Generator().manual_seed(2)) * 2 + 1
+    moment = ChannelMoment(3, dtype=torch.complex128 if dtype.is_complex else torch.float64).update(rows)
+    exact = rows.to(moment.mean.dtype)
+    torch.testing.assert_close(moment.mean, exact.mean(0), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(moment.variance, (exact - exact.mean(0)).abs().square().mean(0), rtol=1e-6, atol=0)
+
+
 def test_half_precision_rows_are_multiplied_in_float32() -> None:
     left, right = pair(100, 3, 2, torch.bfloat16)
     torch.testing.assert_close(

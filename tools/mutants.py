@@ -82,6 +82,8 @@ def run_forked(tree: Path, arguments: list[str], log: Path, timeout: float, plug
     if child == 0:
         os.setsid()
         os.chdir(tree)
+        # Processes that a test spawns would run this file again.
+        vars(sys.modules["__main__"]).pop("__file__", None)
         sys.dont_write_bytecode = plugins is None
         with log.open("w") as out:
             os.dup2(out.fileno(), 1)
@@ -177,6 +179,8 @@ def _run(tree: Path, rooms: dict[str, list[str]], options: argparse.Namespace):
         reach = {n: t for n, t in covered.items() if f"{mutant.file}:{mutant.line}" in t["lines"]}
         if mutant.module_level:
             reach = {n: t for n, t in covered.items() if any(x.startswith(f"{mutant.file}:") for x in t["lines"])}
+        if not reach:  # what runs in processes of their own is not traced
+            reach = {n: t for n, t in covered.items() if "spawn(" in (tree / n.partition("::")[0]).read_text()}
         quickest = sorted(reach, key=lambda name: reach[name]["seconds"])
         timeout = 30 + 10 * sum(t["seconds"] for t in reach.values())
         outcome = trial(tree, mutant, quickest, timeout) if quickest else "not reached"
