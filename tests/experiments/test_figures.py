@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ import pytest
 from PIL import Image
 
 from cli.commands import numbers, refused, run
-from rainbownet.experiments import FIGURES, alignment_error, bulk, dynamics, resampling, universality
+from rainbownet.experiments import FIGURES, alignment_error, bulk, dynamics, universality
 from rainbownet.experiments.context import Context
-from rainbownet.experiments.reproduce import page, redraw, reproduce
+from rainbownet.experiments.page import page
+from rainbownet.experiments.reproduce import redraw, reproduce
 from rainbownet.experiments.scales import SCALES
 
 datasets = pytest.importorskip("datasets")
@@ -25,6 +27,7 @@ MICRO = replace(
     base=0.125,
     seeds=2,
     crowd=(0.125, 2),
+    width_seeds=2,
     recipe=replace(SCALES["tiny"].recipe, epochs=2, batch_size=32),
     vgg_width=0.0625,
     vgg_images=100,
@@ -96,19 +99,6 @@ def test_networks_are_trained_once(context):
     assert made == []
 
 
-def test_resampling_claims_follow_the_numbers():
-    def table(drawn):
-        rows = [
-            {"width": width, "what": what, "accuracy": value}
-            for what, values in {"trained": (80.0, 82.0), "published method": drawn, "ours": (60.0, 75.0)}.items()
-            for width, value in zip((0.5, 1.0), values, strict=True)
-        ]
-        return pd.DataFrame(rows)
-
-    assert [claim.agrees for claim in resampling._claims(table((50.0, 70.0)))] == [True, True, True]
-    assert [claim.agrees for claim in resampling._claims(table((65.0, 60.0)))] == [False, False, False]
-
-
 def test_the_verb_lists_and_refuses():
     assert all(name in run("reproduce").stdout for name in FIGURES)
     assert "resampling" in refused("reproduce", "nothing")
@@ -125,6 +115,23 @@ def test_the_verb_makes_a_page(folder, tmp_path, monkeypatch):
     again = (tmp_path / "again.md").read_text(encoding="utf-8")
     assert again.startswith("# Reproduction")
     assert "### At scale" in again
+
+
+def test_a_file_that_is_no_figure_is_refused(tmp_path):
+    (tmp_path / "bulk.json").write_text("[]", encoding="utf-8")
+    assert "bulk.json" in refused("reproduce", "bulk", "--redraw", "-o", tmp_path)
+    assert "bulk.json" in refused("reproduce", "-o", tmp_path, "--page", tmp_path / "page.md")
+
+
+def test_verdicts_of_a_page_are_those_of_the_rules_not_of_the_file(tmp_path):
+    folder = Path(__file__).parents[2] / "docs" / "reproduction"
+    content = json.loads((folder / "dynamics.json").read_text(encoding="utf-8"))
+    content["claims"] = [{"text": "x", "published": "", "ours": "", "agrees": True}]
+    (tmp_path / "dynamics.json").write_text(json.dumps(content), encoding="utf-8")
+    text = page(tmp_path, FIGURES, pictures="here")
+    tables = {name: pd.DataFrame(rows) for name, rows in content["tables"].items()}
+    for claim in FIGURES["dynamics"].claims(tables):
+        assert f"| {claim.text} | {claim.published} | {claim.ours} | {claim.verdict.value} |" in text
 
 
 def test_every_module_of_a_figure_names_it():

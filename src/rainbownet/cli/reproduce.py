@@ -48,7 +48,8 @@ class Reproduce(Verb):
         from rainbownet.errors import RainbowError
         from rainbownet.experiments import FIGURES
         from rainbownet.experiments.context import Context
-        from rainbownet.experiments.reproduce import claims_table, page, redraw, reproduce
+        from rainbownet.experiments.page import claims_table, counts, page
+        from rainbownet.experiments.reproduce import redraw, reproduce, tables_of
         from rainbownet.experiments.scales import scale_named
         from rainbownet.files.write import write_text
 
@@ -69,7 +70,13 @@ class Reproduce(Verb):
             contents.append(reproduce(FIGURES[name], context, self.out))
             say(f"{name}: {contents[-1]['seconds']:.0f} s, {self.out / name}.json, .png, .pdf")
         if contents:
-            print_table(claims_table(contents), "Claims")
+            judged = [
+                (content["figure"], claim)
+                for content in contents
+                for claim in FIGURES[content["figure"]].claims(tables_of(content))
+            ]
+            print_table(claims_table(judged), "Claims")
+            say(counts(claim for _, claim in judged))
             self.write({"figures": contents})
         if self.page is not None:
             near = self.page.absolute().parent

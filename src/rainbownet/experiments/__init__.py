@@ -1,4 +1,4 @@
-"""Figures: what was published, made again from networks trained here, a file each, and the plots of our own."""
+"""Experiments: published figures made again from networks trained here, a file each, and the demonstration."""
 
 from rainbownet.experiments import (
     activation_spectra,
@@ -15,7 +15,8 @@ from rainbownet.experiments import (
     universality,
     weight_covariance,
 )
-from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.figure import Claim, Figure, Outcome, Rule
+from rainbownet.experiments.verdict import Verdict
 
 _FILES = (
     activation_spectra,
@@ -36,4 +37,4 @@ _FILES = (
 FIGURES: dict[str, Figure] = {file.FIGURE.name: file.FIGURE for file in _FILES}
 """Every published figure that can be reproduced, by name."""
 
-__all__ = ["FIGURES", "Claim", "Figure", "Outcome"]
+__all__ = ["FIGURES", "Claim", "Figure", "Outcome", "Rule", "Verdict"]

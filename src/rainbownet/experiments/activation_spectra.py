@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from typing import Any
 
 import pandas as pd
@@ -10,31 +10,34 @@ import torch
 
 from rainbownet.analysis import activation_spectra, align_networks, fit_power_law
 from rainbownet.experiments.context import Context
-from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
 from rainbownet.experiments.learned import learned_layers, number, span
+from rainbownet.experiments.published import ACTIVATION_32, power_deviation, settled_step
+from rainbownet.experiments.verdict import Judgement, at_most, unknown
 from rainbownet.plotting.style import BLACK, legend, panels, ramp
 
-PUBLISHED = {0.125: 0.032, 0.25: 0.023, 8.0: 0.0176}
-"""Digitised from figure 2, left: eigenvalue 32 over the first, by width."""
-
 RANK = 32
+
+FIT = (3, 40)
+"""Ranks between which the power is fitted; a layer is judged where it has four times as many."""
 
 
 def compute(context: Context) -> Outcome:
     """Return spectra of what each learned layer reads."""
-    trained = context.train(context.scale.deep, widths=context.scale.widths)
+    trained = context.train(context.scale.deep, widths=context.scale.widths, seeds=range(context.scale.width_seeds))
     batches = context.batches(context.images())
     parts = []
     for width, seed in trained.keys:
         net = trained.at(width=width, seed=seed)
         aligned = align_networks(net, batches, layers=[*learned_layers(net), "classifier.linear"], holdout=0.0)
         table = activation_spectra(aligned)
-        parts.append(table[table["eigenvalue"] > 0].assign(width=width))
+        parts.append(table[table["eigenvalue"] > 0].assign(width=width, seed=seed))
     spectra = pd.concat(parts, ignore_index=True)
     spectra = spectra[_sparse(spectra["rank"])]
-    fits = pd.DataFrame([_fit(keys, part) for keys, part in spectra.groupby(["layer", "width"], sort=False)])
-    tables = {"spectra": spectra[["layer", "width", "rank", "over_first"]], "fits": fits}
-    return Outcome(tables, _claims(spectra, fits), f"{context.scale.deep}, a network of each width")
+    fits = pd.DataFrame([_fit(keys, part) for keys, part in spectra.groupby(["layer", "width", "seed"], sort=False)])
+    tables = {"spectra": spectra[["layer", "width", "seed", "rank", "over_first"]], "fits": fits}
+    words = f"{context.scale.deep}, {context.scale.width_seeds} of each width"
+    return Outcome(tables, words)
 
 
 def _sparse(rank: pd.Series) -> pd.Series:
@@ -45,48 +48,76 @@ def _sparse(rank: pd.Series) -> pd.Series:
 
 def _fit(keys: Any, part: pd.DataFrame) -> dict[str, Any]:
     values = torch.tensor(part["over_first"].to_numpy())
-    few = int(part["rank"].le(40).sum())
-    found = fit_power_law(values[:few], (3, few))
-    return {"layer": keys[0], "width": keys[1], "exponent": found.rate, "error": found.rate_error, "r2": found.r2}
+    few = int(part["rank"].le(FIT[1]).sum())
+    found = fit_power_law(values[:few], (FIT[0], few))
+    keys = dict(zip(("layer", "width", "seed"), keys, strict=True))
+    return {**keys, "exponent": found.rate, "error": found.rate_error, "r2": found.r2}
 
 
-def _claims(spectra: pd.DataFrame, fits: pd.DataFrame) -> list[Claim]:
-    wide = fits[fits["width"] == fits["width"].max()]
-    inner = wide[wide["layer"] != "classifier.linear"]
-    shown = sorted(set(spectra["layer"]))[1]
-    at = spectra[(spectra["layer"] == shown) & (spectra["rank"] == RANK)].set_index("width")["over_first"]
-    last = at.iloc[-2:]
-    return [
-        Claim(
-            "eigenvalues of activations decay as a power of the rank, close to −1",
-            "slope close to −1 in every layer",
-            f"−{inner['exponent'].max():.2f} to −{inner['exponent'].min():.2f} in learned layers, ranks 3 to 40 "
-            f"(R² {span(inner['r2'])})",
-            bool(inner["exponent"].between(0.7, 1.5).all()),
-        ),
-        Claim(
-            "spectra of wide networks agree",
-            ", ".join(f"{value} at {width:g}" for width, value in PUBLISHED.items()) + f" (λ_{RANK}/λ_1)",
-            ", ".join(f"{value:.3f} at {width:g}" for width, value in at.items()),
-            bool(abs(last.iloc[0] / last.iloc[1] - 1) < abs(at.iloc[0] / at.iloc[-1] - 1)) if len(at) > 2 else None,
-        ),
-    ]
+def _power_law(tables: Tables) -> tuple[str, Judgement]:
+    keys = ["layer", "width", *(["seed"] if "seed" in tables["fits"] else [])]
+    ranks = tables["spectra"].groupby(keys)["rank"].max().rename("ranks").reset_index()
+    fits = tables["fits"].merge(ranks, on=keys)
+    fits = fits[(fits["layer"] != "classifier.linear") & (fits["ranks"] >= 4 * FIT[1])]
+    if not len(fits):
+        return "", unknown(f"no layer with {4 * FIT[1]} eigenvalues")
+    worst = (fits["exponent"] - 1).abs().groupby([fits[key] for key in keys[1:]]).max()
+    ours = (
+        f"−{fits['exponent'].max():.2f} to −{fits['exponent'].min():.2f} in learned layers, ranks {FIT[0]} to {FIT[1]} "
+        f"(R² {span(fits['r2'])})"
+    )
+    return ours, at_most(worst, power_deviation(), "largest deviation from −1 in a network")
 
 
-def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+def _settles(tables: Tables) -> tuple[str, Judgement]:
+    spectra = tables["spectra"]
+    at = spectra[(spectra["layer"] == _shown(spectra)) & (spectra["rank"] == RANK)]
+    means = at.groupby("width")["over_first"].mean()
+    ours = ", ".join(f"{value:.3f} at {width:g}" for width, value in means.items())
+    if len(means) < 3:
+        return ours, unknown("fewer than three widths")
+    last = means.index[-2:]
+    steps = []
+    for part in each_seed(at):
+        narrow, wide = part.set_index("width")["over_first"].loc[last]
+        steps.append(abs(math.log(narrow / wide)) / math.log2(last[1] / last[0]))
+    return ours, at_most(steps, settled_step(), "step in logarithms from doubling the widest but one")
+
+
+def _shown(spectra: pd.DataFrame) -> str:
+    return sorted(set(spectra["layer"]))[1]
+
+
+RULES = (
+    Rule(
+        "power_law",
+        "eigenvalues of activations decay as a power of the rank, close to −1",
+        "slope close to −1 in every layer",
+        _power_law,
+    ),
+    Rule(
+        "wide_agree",
+        "spectra of wide networks agree",
+        ", ".join(f"{value} at {width:g}" for width, value in ACTIVATION_32.items()) + f" (λ_{RANK}/λ_1)",
+        _settles,
+    ),
+)
+
+
+def draw(tables: Tables) -> Any:
     """Draw one layer at all widths, and all layers at the largest."""
     figure, (left, right) = panels(1, 2)
     spectra = tables["spectra"]
-    shown = sorted(set(spectra["layer"]))[1]
+    shown = _shown(spectra)
     widths = sorted(set(spectra["width"]))
     for width, colour in zip(widths, ramp(len(widths)), strict=True):
-        part = spectra[(spectra["layer"] == shown) & (spectra["width"] == width)]
+        part = _mean(spectra[(spectra["layer"] == shown) & (spectra["width"] == width)])
         left.loglog(part["rank"], part["over_first"], color=colour, label=f"s = {width:g}")
-    known = [(width, value) for width, value in PUBLISHED.items() if width in widths or width == max(PUBLISHED)]
+    known = [(width, value) for width, value in ACTIVATION_32.items() if width in widths or width == max(ACTIVATION_32)]
     left.loglog([RANK] * len(known), [v for _, v in known], "x", color=BLACK, label=f"published, m = {RANK}")
     layers = list(dict.fromkeys(spectra["layer"]))
     for layer, colour in zip(layers, ramp(len(layers)), strict=True):
-        part = spectra[(spectra["layer"] == layer) & (spectra["width"] == widths[-1])]
+        part = _mean(spectra[(spectra["layer"] == layer) & (spectra["width"] == widths[-1])])
         right.loglog(part["rank"], part["over_first"], color=colour, label=f"input of {number(layer)}")
     for axis in (left, right):
         most = spectra["rank"].max()
@@ -100,6 +131,10 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     return figure
 
 
+def _mean(spectra: pd.DataFrame) -> pd.DataFrame:
+    return spectra.groupby("rank", as_index=False)["over_first"].mean()
+
+
 FIGURE = Figure(
-    "activation_spectra", "Spectra of activations", "Guth et al., JMLR 2024, figure 2", compute, draw
+    "activation_spectra", "Spectra of activations", "Guth et al., JMLR 2024, figure 2", compute, RULES, draw
 )  # fmt: skip

@@ -2,92 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from torch import nn
+from scipy.stats import linregress
 
 from rainbownet.analysis import activation_convergence, align_networks, width_slopes
-from rainbownet.experiments.context import Context
-from rainbownet.experiments.figure import Claim, Figure, Outcome
-from rainbownet.experiments.learned import blocks, falls, learned_layers, number, span
+from rainbownet.experiments.context import Context, Trained
+from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
+from rainbownet.experiments.learned import blocks, learned_layers, number, span
+from rainbownet.experiments.published import ACTIVATION_ERROR, RESNET_ERROR, log_slope
+from rainbownet.experiments.standardised import standardised_errors
+from rainbownet.experiments.verdict import Judgement, at_least, at_most, every, unknown
 from rainbownet.plotting.style import BLACK, legend, log_ticks, panels, ramp, width_axis
 
-PUBLISHED = {
-    "1": {0.125: 0.35, 0.25: 0.26, 0.5: 0.18, 1.0: 0.118, 2.0: 0.076},
-    "3": {0.125: 0.593, 0.25: 0.551, 0.5: 0.496, 1.0: 0.421, 2.0: 0.34, 4.0: 0.257},
-    "7": {0.125: 0.666, 0.25: 0.618, 0.5: 0.556, 1.0: 0.468, 2.0: 0.337, 4.0: 0.242},
-}
-"""Digitised from the left panel: φ_1, φ_3 and φ_7 of the eight-layer network, reference of width 8."""
-
-RESNET = {
-    "first": {0.125: 0.575, 0.25: 0.33, 0.5: 0.219, 1.0: 0.154},
-    "second": {0.125: 1.29, 0.25: 1.04, 0.5: 0.77, 1.0: 0.576, 2.0: 0.418, 4.0: 0.32},
-    "third": {0.125: 1.14, 0.25: 0.88, 0.5: 0.705, 1.0: 0.538, 2.0: 0.398, 4.0: 0.293},
-}
-"""Digitised from the right panel: inputs of the first layers of a ResNet-18 on ImageNet, twice one minus the cosine."""
+RESNET = "resnet18_bnpost"
+STANDARDISED = "standardised"
+"""Column that says that means were taken off and deviations divided, as published."""
 
 
 def compute(context: Context) -> Outcome:
     """Return errors of alignment to the widest network, on test images, of two kinds of network."""
     scale = context.scale
-    table = _errors(context, scale.deep, learned_layers)
-    resnet = _errors(context, "resnet18_bnpost", blocks)
-    slopes = width_slopes(table)
-    across = table.pivot_table(index="layer", columns="width", values="error", sort=False)
-    deep = resnet.pivot_table(index="layer", columns="width", values="cosine_error", sort=False)
-    claims = [
-        Claim(
-            "the error falls with width in every layer of a scattering network",
-            "φ_1 .35 at 1/8 to .076 at 2, φ_7 .67 to .34",
-            f"from {span(across.iloc[:, 0])} at {across.columns[0]:g} to {span(across.iloc[:, -1])} at "
-            f"{across.columns[-1]:g}; slopes {span(slopes['slope'])}",
-            all(falls(row) for row in across.to_numpy()),
-        ),
-        Claim(
-            "deeper layers converge more slowly",
-            "φ_1 .118, φ_3 .421, φ_7 .468 at width 1",
-            ", ".join(f"{number(str(layer))} {value:.2f}" for layer, value in across.iloc[:, -1].items()),
-            bool(across.iloc[0, -1] < across.iloc[-1, -1]),
-        ),
-        Claim(
-            "it falls in the first layers of a ResNet-18, and hardly in the last",
-            "inputs of the first .575 to .154 from 1/8 to 1, the last 1.66 to 1.26",
-            f"first {_row(deep.iloc[0])}; last {_row(deep.iloc[-1])}, at {_row(deep.columns, 3)}",
-            bool(falls(deep.iloc[0]) and deep.iloc[0, -1] < deep.iloc[-1, -1]),
-        ),
-    ]
-    columns = ["layer", "width", "error", "cosine_error", "similarity"]
-    tables = {"errors": table[columns], "resnet": resnet[columns], "slopes": slopes}
-    return Outcome(tables, claims, f"{scale.deep} and resnet18_bnpost, references of width {scale.widths[-1]:g}")
-
-
-def _errors(context: Context, network: str, layers: Callable[[nn.Module], list[str]]) -> pd.DataFrame:
-    trained = context.train(network, widths=context.scale.widths)
-    nets = trained.all()
-    aligned = align_networks(
-        nets,
-        context.batches(context.images()),
-        reference=len(nets) - 1,
-        layers=layers(nets[0]),
-        test=context.batches(context.images(split="test")),
+    seeds = range(scale.width_seeds)
+    images, test = context.batches(context.images()), context.batches(context.images(split="test"))
+    deep = context.train(scale.deep, widths=scale.widths, seeds=seeds)
+    residual = context.train(RESNET, widths=scale.widths, seeds=seeds)
+    errors, resnet = [], []
+    for seed in seeds:
+        nets = _of_seed(deep, scale.widths, seed)
+        aligned = align_networks(nets, images, reference=len(nets) - 1, layers=learned_layers(nets[0]), test=test)
+        errors.append(activation_convergence(aligned, scale.widths).assign(seed=seed))
+        nets = _of_seed(residual, scale.widths, seed)
+        layers = [*blocks(nets[0]), "fc"]
+        found = standardised_errors(nets, scale.widths, images, test, layers)
+        resnet.append(found.assign(seed=seed, **{STANDARDISED: True}))
+    table = pd.concat(errors, ignore_index=True)
+    columns = ["layer", "width", "seed", "error", "cosine_error", "similarity"]
+    tables = {"errors": table[columns], "resnet": pd.concat(resnet, ignore_index=True), "slopes": width_slopes(table)}
+    words = (
+        f"{len(seeds)} {scale.deep} and {len(seeds)} {RESNET} of each width, references of width {scale.widths[-1]:g}"
     )
-    return activation_convergence(aligned, [float(width) for width, _ in trained.keys if width is not None])
+    note = (
+        "Each network is compared with the widest of its own seed. Right: inputs of the convolutions of blocks and of "
+        "the classifier, shortcuts left out, every channel centred and divided by its deviation, as published."
+    )
+    return Outcome(tables, words, (note,))
+
+
+def _of_seed(trained: Trained, widths: Iterable[float], seed: int) -> list[Any]:
+    return [trained.at(width=width, seed=seed) for width in widths]
+
+
+def _falls(tables: Tables) -> tuple[str, Judgement]:
+    table = tables["errors"]
+    across = table.pivot_table(index="layer", columns="width", values="error", sort=False)
+    low, high = min(across.columns), max(across.columns)
+    slowest = max(log_slope(values, low, high) for values in ACTIVATION_ERROR.values())
+    judgements = [
+        at_most(_slopes(part, "error"), slowest / 2, f"slope at {number(str(layer))}")
+        for layer, part in table.groupby("layer", sort=False)
+    ]
+    ours = f"from {span(across[low])} at {low:g} to {span(across[high])} at {high:g}"
+    return ours, every(judgements) if len(across.columns) > 2 else unknown("two widths give no slope")
+
+
+def _deeper(tables: Tables) -> tuple[str, Judgement]:
+    table = tables["errors"]
+    wide = table[table["width"] == table["width"].max()]
+    layers = list(dict.fromkeys(table["layer"]))
+    gaps = []
+    for part in each_seed(wide):
+        by_layer = part.set_index("layer")["error"]
+        gaps.append(by_layer[layers[-1]] - by_layer[layers[0]])
+    means = wide.groupby("layer", sort=False)["error"].mean()
+    ours = ", ".join(f"{number(str(layer))} {value:.2f}" for layer, value in means.items())
+    half = (ACTIVATION_ERROR["7"][1.0] - ACTIVATION_ERROR["1"][1.0]) / 2
+    return ours, at_least(gaps, half, "error of the last layer above that of the first")
+
+
+def _resnet(tables: Tables) -> tuple[str, Judgement]:
+    table = tables["resnet"]
+    across = table.pivot_table(index="layer", columns="width", values="cosine_error", sort=False)
+    convolutions = across[across.index != "fc"]
+    first, last = convolutions.index[0], convolutions.index[-1]
+    ours = f"first {_row(across.loc[first])}; last {_row(across.loc[last])}, at {_row(across.columns, 3)}"
+    if STANDARDISED not in table:
+        return ours, unknown("activations were not centred and standardised")
+    if len(across.columns) < 3:
+        return ours, unknown("two widths give no slope")
+    low, high = min(across.columns), max(across.columns)
+    theirs = [log_slope(RESNET_ERROR[name], low, high) for name in ("first", "last")]
+    slopes = [_slopes(table[table["layer"] == name], "cosine_error") for name in (first, last)]
+    apart = np.subtract(slopes[1], slopes[0])
+    judgements = [
+        at_most(slopes[0], theirs[0] / 2, "slope of the first"),
+        at_least(apart, (theirs[1] - theirs[0]) / 2, "slope of the last above that of the first"),
+    ]
+    return ours, every(judgements)
+
+
+def _slopes(table: pd.DataFrame, value: str) -> list[float]:
+    """Return the slope of logarithms against width, for each seed."""
+    slopes = []
+    for part in each_seed(table):
+        x, y = (np.log(part[name].astype(float)) for name in ("width", value))
+        slopes.append(float(linregress(x, y).slope) if len(part) > 1 else math.nan)
+    return slopes
 
 
 def _row(values: Iterable[float], digits: int = 2) -> str:
     return ", ".join(f"{value:.{digits}g}" for value in values)
 
 
-def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+RULES = (
+    Rule(
+        "falls",
+        "the error falls with width in every layer of a scattering network",
+        "φ_1 .35 at 1/8 to .076 at 2, φ_7 .67 to .34",
+        _falls,
+    ),
+    Rule("deeper", "deeper layers converge more slowly", "φ_1 .118, φ_3 .421, φ_7 .468 at width 1", _deeper),
+    Rule(
+        "resnet",
+        "it falls in the first layers of a ResNet-18, and hardly in the last",
+        "inputs of the first .575 to .154 from 1/8 to 1, the last 1.66 to 1.35",
+        _resnet,
+    ),
+)
+
+
+def draw(tables: Tables) -> Any:
     """Draw the error of each layer against width, scattering left and ResNet right."""
     figure, (left, right) = panels(1, 2, width=5.6)
-    kinds = ((left, tables["errors"], "error", PUBLISHED), (right, tables["resnet"], "cosine_error", RESNET))
+    kinds = (
+        (left, tables["errors"], "error", ACTIVATION_ERROR),
+        (right, tables["resnet"], "cosine_error", RESNET_ERROR),
+    )
     for axis, table, value, published in kinds:
         layers = list(dict.fromkeys(table["layer"]))
         for layer, colour in zip(layers, ramp(len(layers)), strict=True):
-            part = table[table["layer"] == layer]
+            part = table[table["layer"] == layer].groupby("width", as_index=False)[value].mean()
             label = f"input of {number(layer)}" if axis is left or layer in (layers[0], layers[-1]) else None
             axis.plot(part["width"], part[value], "o-", markersize=4, color=colour, label=label)
         widths = sorted(set(table["width"]))
@@ -112,5 +170,6 @@ FIGURE = Figure(
     "Activations converge with width",
     "Guth et al., JMLR 2024, figure of the convergence of activations",
     compute,
+    RULES,
     draw,
 )

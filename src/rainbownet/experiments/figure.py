@@ -1,34 +1,75 @@
-"""What a figure is: how its numbers are computed, what it claims, and how it is drawn."""
+"""What a figure is: how its numbers are computed, the rules that judge them, and how it is drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from rainbownet.experiments.verdict import Judgement, Verdict
 from rainbownet.record import plain
 
 if TYPE_CHECKING:
     from rainbownet.experiments.context import Context
 
+Tables = Mapping[str, pd.DataFrame]
+"""Tidy tables of a figure, by name; what a rule and a plot read, and all that is kept in JSON."""
+
 
 @dataclass(frozen=True)
 class Claim:
-    """Something a paper says that numbers can contradict.
+    """What a rule said of numbers.
 
     Attributes:
-        text: The claim.
+        rule: Name of the rule.
+        text: What was claimed.
         published: What was published.
         ours: What was measured.
-        agrees: Whether both say the same; None where the scale does not allow to tell.
+        verdict: Whether both say the same.
+        reason: The numbers that decided, beside the threshold.
     """
 
+    rule: str
     text: str
     published: str
     ours: str
-    agrees: bool | None
+    verdict: Verdict
+    reason: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return JSON values."""
+        return {
+            "rule": self.rule,
+            "text": self.text,
+            "published": self.published,
+            "ours": self.ours,
+            "verdict": self.verdict.value,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something a paper says, with the test that numbers may fail.
+
+    Attributes:
+        name: Short name, its own within a figure.
+        text: What is claimed.
+        published: What was published.
+        judge: From tables to what was measured, in words, and the judgement.
+    """
+
+    name: str
+    text: str
+    published: str
+    judge: Callable[[Tables], tuple[str, Judgement]]
+
+    def __call__(self, tables: Tables) -> Claim:
+        """Judge tables."""
+        ours, judgement = self.judge(tables)
+        return Claim(self.name, self.text, self.published, ours, judgement.verdict, judgement.reason)
 
 
 @dataclass(frozen=True)
@@ -37,13 +78,11 @@ class Outcome:
 
     Attributes:
         tables: Tidy tables, by name.
-        claims: What was claimed, beside what was found.
         networks: Which networks, in words.
         notes: What a reader should know, such as a tested explanation of a disagreement.
     """
 
-    tables: Mapping[str, pd.DataFrame]
-    claims: Sequence[Claim]
+    tables: Tables
     networks: str
     notes: Sequence[str] = field(default_factory=tuple)
 
@@ -52,7 +91,6 @@ class Outcome:
         return {
             "networks": self.networks,
             "notes": list(self.notes),
-            "claims": [asdict(claim) for claim in self.claims],
             "tables": {name: plain(table) for name, table in self.tables.items()},
         }
 
@@ -66,6 +104,7 @@ class Figure:
         title: What it shows.
         source: Where it was published.
         compute: From trained networks to numbers; it asks the context for the networks.
+        rules: What was claimed, each with its test.
         draw: From tables to a matplotlib figure.
     """
 
@@ -73,4 +112,19 @@ class Figure:
     title: str
     source: str
     compute: Callable[[Context], Outcome]
-    draw: Callable[[Mapping[str, pd.DataFrame]], Any]
+    rules: Sequence[Rule]
+    draw: Callable[[Tables], Any]
+
+    def claims(self, tables: Tables) -> list[Claim]:
+        """Judge tables by every rule."""
+        return [rule(tables) for rule in self.rules]
+
+
+def each_seed(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the rows of each seed; a table without seeds is of one.
+
+    Example:
+        >>> [len(part) for part in each_seed(pd.DataFrame({"seed": [0, 0, 1], "x": [1, 2, 3]}))]
+        [2, 1]
+    """
+    return [part for _, part in table.groupby("seed", sort=False)] if "seed" in table else [table]

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import kstwo
 
 from rainbownet.analysis import gaussianity, qq_table
 from rainbownet.experiments.context import Context
-from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables
 from rainbownet.experiments.learned import middle, number, span
 from rainbownet.experiments.population import population
+from rainbownet.experiments.published import NORMALITY, NORMALITY_ROWS
+from rainbownet.experiments.verdict import Judgement, decided, measured, unknown
 from rainbownet.plotting.style import BLACK, COLOURS, legend, panels
 
 DIRECTIONS = (2, 11, 101)
 """The published labels 1, 10 and 100 are indices from 0."""
 
-PUBLISHED = {"j = 2": (0.0042, 0.463, 0.136), "j = 4": (0.057, 0.045, 0.157), "j = 6": (0.075, 0.756, 0.487)}
-"""Kolmogorov–Smirnov p-values printed by the authors' notebook."""
+UNIFORM = 0.0577
+"""Largest distance between the distribution functions of N(0, 1) and of a uniform law of variance 1."""
+
+QUANTILE = 1.358
+"""95 % quantile of √n times the distance that chance gives n neurons of N(0, 1) (Kolmogorov)."""
 
 
 def compute(context: Context) -> Outcome:
@@ -33,34 +38,81 @@ def compute(context: Context) -> Outcome:
         tests.append(gaussianity(rows, directions=directions).assign(layer=name))
         quantiles.append(qq_table(rows, directions=directions).assign(layer=name))
     table = pd.concat(tests, ignore_index=True)
-    published = [p for row in PUBLISHED.values() for p in row]
-    distances = table["ks"]
-    expected = math.sqrt(math.pi / 2) * math.log(2) / np.sqrt(table["rows"])
-    claims = [
-        Claim(
-            "whitened weights are close to normal: the largest distance of distribution functions is of the order of "
-            "chance",
-            f"p from {min(published)} to {max(published)} (KS, 6,400 to 25,600 neurons)",
-            f"p {span(table['p'], 4)}, with the variance's estimation allowed for {span(table['p_corrected'], 4)}; "
-            f"KS distance {span(distances, 3)}, by chance {span(expected, 3)}",
-            bool((table["p"] > 1e-3).mean() >= 0.8),
-        ),
-        Claim(
-            "the first directions are the least normal",
-            "p .0042 at r = 1 of j = 2 against .46 and .14 further on",
-            f"excess kurtosis {span(table.loc[table['direction'] == DIRECTIONS[0], 'excess_kurtosis'])} at r = 1, "
-            f"{span(table.loc[table['direction'] != DIRECTIONS[0], 'excess_kurtosis'])} further on",
-            bool(
-                table.loc[table["direction"] == DIRECTIONS[0], "excess_kurtosis"].abs().mean()
-                > table.loc[table["direction"] != DIRECTIONS[0], "excess_kurtosis"].abs().mean()
-            ),
-        ),
-    ]
     tables = {"tests": table, "quantiles": pd.concat(quantiles, ignore_index=True)}
-    return Outcome(tables, claims, f"{len(nets)} {context.scale.deep} of width {context.scale.crowd[0]:g}")
+    return Outcome(tables, f"{len(nets)} {context.scale.deep} of width {context.scale.crowd[0]:g}")
 
 
-def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+def _normal(tables: Tables) -> tuple[str, Judgement]:
+    table = tables["tests"]
+    expected = math.sqrt(math.pi / 2) * math.log(2) / np.sqrt(table["rows"])
+    ours = (
+        f"p {span(table['p'], 4)}, with the variance's estimation allowed for {span(table['p_corrected'], 4)}; "
+        f"KS distance {span(table['ks'], 3)}, by chance {span(expected, 3)}"
+    )
+    enough = (2 * QUANTILE / UNIFORM) ** 2
+    telling = table[table["rows"] >= enough]
+    if not len(telling):
+        most = table["rows"].max()
+        return ours, unknown(f"at most {most} neurons; {enough:,.0f} tell a normal law from a uniform one")
+    # What chance adds to the largest distance that was published; a uniform law is twice as far.
+    allowed = published_distance() + expected[telling.index]
+    reason = (
+        f"KS distance up to {telling['ks'].max():.3f} where {enough:,.0f} neurons or more tell a uniform law "
+        f"({', '.join(number(layer) for layer in dict.fromkeys(telling['layer']))}), ≤ {allowed.min():.3f} needed"
+    )
+    return ours, decided(bool((telling["ks"] <= allowed).all()), reason)
+
+
+def published_distance() -> float:
+    """Return the largest distance of distribution functions that was published, from its p-value.
+
+    Example:
+        >>> round(published_distance(), 3)
+        0.022
+    """
+    smallest = min(p for row in NORMALITY.values() for p in row)
+    return float(kstwo.isf(smallest, NORMALITY_ROWS))
+
+
+def _first_least(tables: Tables) -> tuple[str, Judgement]:
+    table = tables["tests"]
+    first = table["direction"] == DIRECTIONS[0]
+    ours = f"excess kurtosis {span(table.loc[first, 'excess_kurtosis'])} at r = 1"
+    if first.all():
+        return ours, unknown("no further direction was tested")
+    ours += f", {span(table.loc[~first, 'excess_kurtosis'])} further on"
+    sizes, errors = [], []
+    for _, part in table.groupby("layer", sort=False):
+        leading, others = part[part["direction"] == DIRECTIONS[0]], part[part["direction"] != DIRECTIONS[0]]
+        if len(leading) and len(others):
+            sizes.append(abs(leading["excess_kurtosis"].iloc[0]) - others["excess_kurtosis"].abs().mean())
+            own, rest = leading["excess_kurtosis_error"].iloc[0], others["excess_kurtosis_error"]
+            errors.append(math.hypot(own, math.sqrt(rest.pow(2).sum()) / len(rest)))
+    weights = 1 / np.square(errors)
+    mean, half = float(weights @ np.array(sizes) / weights.sum()), 1.96 / math.sqrt(weights.sum())
+    reason = f"|excess kurtosis| at r = 1 above that further on by {mean:.2f} ± {half:.2f}, > 0 needed"
+    return ours, measured(mean, half, 0.0, reason, sign=1)
+
+
+RULES = (
+    Rule(
+        "normal",
+        "whitened weights are close to normal: the largest distance of distribution functions is of the order of "
+        "chance",
+        f"p from {min(map(min, NORMALITY.values()))} to {max(map(max, NORMALITY.values()))} (KS, 6,400 to 25,600 "
+        "neurons)",
+        _normal,
+    ),
+    Rule(
+        "first_least",
+        "the first directions are the least normal",
+        "p .0042 at r = 1 of j = 2 against .46 and .14 further on",
+        _first_least,
+    ),
+)
+
+
+def draw(tables: Tables) -> Any:
     """Draw quantiles of whitened weights against normal ones, a panel per layer."""
     quantiles, tests = tables["quantiles"], tables["tests"]
     layers = list(dict.fromkeys(quantiles["layer"]))
@@ -72,7 +124,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
             p = tests[(tests["layer"] == layer) & (tests["direction"] == direction)]["p"].iloc[0]
             axis.plot(found["normal"], found["measured"], ".", color=colour, label=f"r = {direction - 1}: p = {p:.2g}")
         axis.plot([-2.5, 2.5], [-2.5, 2.5], color=BLACK, linewidth=1)
-        known = PUBLISHED.get(number(layer))
+        known = NORMALITY.get(number(layer))
         label = "" if known is None else f"\npublished p: {', '.join(f'{p:.2g}' for p in known)}"
         axis.set_title(f"{number(layer)}{label}", loc="left", fontsize=10)
         axis.set_xlabel("normal quantile")
@@ -86,5 +138,6 @@ FIGURE = Figure(
     "Whitened weights against the normal law",
     "Guth et al., JMLR 2024, figure of marginal distributions",
     compute,
+    RULES,
     draw,
 )

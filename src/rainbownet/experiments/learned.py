@@ -73,4 +73,5 @@ def span(values: Iterable[float], digits: int = 2) -> str:
         '0.25 to 0.50'
     """
     found = list(values)
-    return f"{min(found):.{digits}f} to {max(found):.{digits}f}"
+    low, high = (f"{value:.{digits}f}" for value in (min(found), max(found)))
+    return low if low == high else f"{low} to {high}"

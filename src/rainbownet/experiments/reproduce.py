@@ -1,10 +1,10 @@
-"""Reproducing figures: numbers, pictures and one JSON file each, and the table of claims."""
+"""Reproducing figures: numbers, pictures and one JSON file each."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ def reproduce(figure: Figure, context: Context, out: Path) -> dict[str, Any]:
             context.report(text)
 
     outcome = figure.compute(replace(context, report=report))
+    found = outcome.to_dict()
     content = {
         "figure": figure.name,
         "title": figure.title,
@@ -53,7 +54,10 @@ def reproduce(figure: Figure, context: Context, out: Path) -> dict[str, Any]:
         "trained": len(made),
         "machine": machine(),
         "versions": versions(),
-        **outcome.to_dict(),
+        "networks": found["networks"],
+        "notes": found["notes"],
+        "claims": [claim.to_dict() for claim in figure.claims(outcome.tables)],
+        "tables": found["tables"],
     }
     picture = figure.draw(outcome.tables)
     for kind in ("png", "pdf"):
@@ -63,87 +67,34 @@ def reproduce(figure: Figure, context: Context, out: Path) -> dict[str, Any]:
     return content
 
 
+def tables_of(content: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Return the tables of a JSON file."""
+    return {name: pd.DataFrame(rows) for name, rows in content["tables"].items()}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return what a JSON file of a figure holds.
+
+    Raises:
+        FileError: If it is not there or is not that.
+    """
+    if not path.is_file():
+        raise FileError(f"{path}: no such file; it is written by: rainbownet reproduce {path.stem}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FileError(f"{path}: not JSON: {error}") from error
+    if not (isinstance(content, dict) and isinstance(content.get("tables"), dict)):
+        raise FileError(f"{path}: no tables of a figure in it; it is written by: rainbownet reproduce {path.stem}")
+    return content
+
+
 def redraw(figure: Figure, out: Path) -> None:
     """Draw a figure again from its JSON file.
 
     Raises:
-        FileError: If the file is not there.
+        FileError: If the file is not there or is not that of a figure.
     """
-    path = out / f"{figure.name}.json"
-    if not path.is_file():
-        raise FileError(f"{path}: no such file; it is written by: rainbownet reproduce {figure.name}")
-    content = json.loads(path.read_text(encoding="utf-8"))
-    tables = {name: pd.DataFrame(rows) for name, rows in content["tables"].items()}
+    tables = tables_of(read(out / f"{figure.name}.json"))
     for kind in ("png", "pdf"):
         save(figure.draw(tables), out / f"{figure.name}.{kind}")
-
-
-def claims_table(contents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return a row per claim: figure, claim, published, ours, and whether they agree."""
-    words = {True: "yes", False: "no", None: "not told"}
-    rows = [
-        {"figure": content["figure"]} | {key: claim[key] for key in ("text", "published", "ours")}
-        | {"agrees": words[claim["agrees"]]}
-        for content in contents
-        for claim in content["claims"]
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["figure", "text", "published", "ours", "agrees"]).rename(
-        columns={"text": "claim"}
-    )
-
-
-def page(out: Path, names: Iterable[str], *, pictures: str, also: Mapping[str, Path] | None = None) -> str:
-    """Return a Markdown page of all figures whose JSON files are in a folder.
-
-    Args:
-        out: The folder.
-        names: Figures, in order.
-        pictures: Path of the folder as seen from the page.
-        also: Folders of the same figures at other scales, by their path as seen from the page: what they found stands
-            below.
-    """
-    found, others = _read(out, names), {place: _read(folder, names) for place, folder in (also or {}).items()}
-    text = [
-        "# Reproduction",
-        "Written by `rainbownet reproduce`: what the papers found, beside what the same analyses find here. Published "
-        "values are drawn in black, with crosses.",
-        _table(claims_table(found.values())),
-    ]
-    for contents in others.values():
-        scales = ", ".join(dict.fromkeys(content["scale"] for content in contents.values()))
-        text += [
-            f"Some figures were made again with more training ({scales}):",
-            _table(claims_table(contents.values())),
-        ]
-    for name, content in found.items():
-        text += [f"## {content['title']}", *_section(content, pictures), *content["notes"]]
-        for place, contents in others.items():
-            if name in contents:
-                again = contents[name]
-                text += [f"### At scale {_scale(again)}", *_section(again, place), *again["notes"]]
-    return "\n\n".join(text) + "\n"
-
-
-def _scale(content: Mapping[str, Any]) -> str:
-    return content["command"].split()[-1]
-
-
-def _read(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    paths = {name: folder / f"{name}.json" for name in names}
-    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.is_file()}
-
-
-def _section(content: Mapping[str, Any], pictures: str) -> list[str]:
-    described = ", ".join(f"{key} {value}" for key, value in content["machine"].items() if value)
-    trained = f" with {content['trained']} networks trained" if "trained" in content else ""
-    return [
-        f"{content['source']}. `{content['command']}` ({content['scale']}; {content['networks']}; "
-        f"{content['seconds']:.0f} s{trained}; {described})",
-        f"![{content['title']}]({pictures}/{content['figure']}.png)",
-        _table(claims_table([content]).drop(columns="figure")),
-    ]
-
-
-def _table(frame: pd.DataFrame) -> str:
-    lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

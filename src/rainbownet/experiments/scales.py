@@ -82,8 +82,8 @@ class Scale:
         images = "all" if self.images is None else self.images
         return (
             f"{self.name}: {images} training images, {self.recipe.epochs} epochs, widths "
-            f"{', '.join(f'{width:g}' for width in self.widths)}; at width {self.base:g}, {self.seeds} "
-            f"network{'s' if self.seeds > 1 else ''}"
+            f"{', '.join(f'{width:g}' for width in self.widths)}, {self.width_seeds} seeds of each; at width "
+            f"{self.base:g}, {self.seeds} networks"
         )
 
 
@@ -99,7 +99,7 @@ SCALES = {
         widths=(0.125, 0.25, 0.5, 1.0),
         seeds=3,
         crowd=(0.25, 12),
-        width_seeds=1,
+        width_seeds=3,
         recipe=_SHORT,
         vgg="simple_vgg11",
         vgg_width=0.25,
@@ -115,9 +115,9 @@ SCALES = {
         deep="paper_scattering4",
         base=0.5,
         widths=(0.125, 0.25, 0.5),
-        seeds=1,
+        seeds=3,
         crowd=(0.25, 12),
-        width_seeds=1,
+        width_seeds=3,
         recipe=replace(_SHORT, epochs=20),
         vgg="simple_vgg11",
         vgg_width=0.25,
@@ -135,7 +135,7 @@ SCALES = {
         widths=(0.125, 0.25, 0.5, 1.0, 2.0, 4.0),
         seeds=5,
         crowd=(0.5, 16),
-        width_seeds=2,
+        width_seeds=3,
         recipe=replace(_SHORT, epochs=20, batch_size=128, augment="cifar", weight_decay=1e-4),
         vgg="factorized_vgg11",
         vgg_width=1.0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,47 +9,56 @@ import pandas as pd
 
 from rainbownet.analysis import spatial_cosines, spatial_eigenvectors
 from rainbownet.experiments.context import Context
-from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
 from rainbownet.experiments.learned import span
+from rainbownet.experiments.verdict import Judgement, at_least, unknown
 from rainbownet.plotting.style import COLOURS, legend, panels
 
 NETWORK = "simple_vgg11"
 GROUPS: dict[str, tuple[int, dict[str, Any]]] = {"CIFAR-10": (0, {}), "random labels": (4, {"random_labels": 0})}
-"""Seed and data: two of the networks of the other figure, where both have the same architecture."""
+"""First seed and data: the first two are networks of the other figure, where both have the same architecture."""
 
+APART = 100
+"""Between seeds of one group, so that groups never share one."""
+
+WITHIN, BETWEEN, BEFORE = "layers of one network", "true / random labels", "before training"
 SHOWN = 5
+LEADING = 3
 
 
 def compute(context: Context) -> Outcome:
     """Return eigenvectors of the spatial covariance of every layer's filters, and how alike they are."""
+    found = [_of_seed(context, k) for k in range(context.scale.width_seeds)]
+    cosines = pd.concat([table for table, _ in found], ignore_index=True)
+    tables = {"cosines": cosines, "vectors": _flat(found[0][1])}
+    words = f"{context.scale.width_seeds} {NETWORK} each ({context.scale.vgg_words})"
+    return Outcome(tables, words, (_by_layer(cosines),))
+
+
+def _of_seed(context: Context, k: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return cosines and eigenvectors of one network of each group."""
     scale = context.scale
     found = {}
-    for group, (k, options) in GROUPS.items():
+    for group, (first, options) in GROUPS.items():
         recipe = scale.patient if options else scale.vgg_recipe
         given = {"limit": scale.vgg_images, **options}
-        net = context.train(NETWORK, recipe=recipe, seeds=[k], widths=[scale.vgg_width], **given).all()[0]
+        seeds = [first + APART * k]
+        net = context.train(NETWORK, recipe=recipe, seeds=seeds, widths=[scale.vgg_width], **given).all()[0]
         table = spatial_eigenvectors(net)
         numbers = {name: j for j, name in enumerate(dict.fromkeys(table["layer"]), start=1)}
         found[group] = table.assign(depth=table["layer"].map(numbers), group=group)
-    vectors = pd.concat(found.values(), ignore_index=True)
-    start = context.train(
-        NETWORK, recipe=context.untrained(scale.vgg_recipe), seeds=[0], widths=[scale.vgg_width]
-    ).all()[0]
-    first, second = found.values()
-    within, between = (
-        _tidy(spatial_cosines(first, other), first, other, kind)
-        for other, kind in ((first, "layers of one network"), (second, "true / random labels"))
-    )
+    untrained = context.untrained(scale.vgg_recipe)
+    start = context.train(NETWORK, recipe=untrained, seeds=[APART * k], widths=[scale.vgg_width]).all()[0]
+    own, random = found.values()
     initial = spatial_eigenvectors(start)
-    control = _tidy(spatial_cosines(initial, initial), initial, initial, "before training")
-    cosines = pd.concat([within, between, control], ignore_index=True)
-    tables = {"cosines": cosines, "vectors": _flat(vectors)}
-    return Outcome(tables, _claims(cosines), f"{NETWORK} ({scale.vgg_words})", (_by_layer(cosines),))
+    pairs = ((own, own, WITHIN), (own, random, BETWEEN), (initial, initial, BEFORE))
+    cosines = [_tidy(spatial_cosines(a, b), a, b, kind) for a, b, kind in pairs]
+    return pd.concat(cosines, ignore_index=True).assign(seed=k), pd.concat(found.values(), ignore_index=True)
 
 
 def _by_layer(cosines: pd.DataFrame) -> str:
     """Return how alike each layer's eigenvectors are to those of earlier layers: where they stop being the same."""
-    within = cosines[(cosines["kind"] == "layers of one network") & (cosines["rank"] <= 3)]
+    within = cosines[(cosines["kind"] == WITHIN) & (cosines["rank"] <= LEADING)]
     means = within.groupby("depth_b")["cosine"].mean()
     listed = ", ".join(f"{value:.2f} in layer {depth}" for depth, value in means.items())
     return (
@@ -73,26 +81,44 @@ def _flat(vectors: pd.DataFrame) -> pd.DataFrame:
     return kept.rename(columns={"eigenvector": "vector"})[["group", "depth", "rank", "share", "vector"]]
 
 
-def _claims(cosines: pd.DataFrame) -> list[Claim]:
-    means = cosines[cosines["rank"] <= 3].groupby("kind", sort=False)["cosine"].mean()
-    by_rank = cosines[cosines["kind"] == "layers of one network"].groupby("rank")["cosine"].mean()
-    return [
-        Claim(
-            "the spatial eigenvectors are the same in all layers from the second on",
-            "look the same",
-            f"mean |cosine| {span(by_rank.loc[:3])} for ranks 1 to 3; before training {means['before training']:.2f}",
-            bool(by_rank.loc[:3].mean() > 0.8),
-        ),
-        Claim(
-            "even with random labels",
-            "look the same",
-            f"mean |cosine| {means['true / random labels']:.2f} of ranks 1 to 3 between true and random labels",
-            bool(means["true / random labels"] > 0.8),
-        ),
-    ]
+def _layers(tables: Tables) -> tuple[str, Judgement]:
+    cosines = tables["cosines"]
+    by_rank = cosines[cosines["kind"] == WITHIN].groupby("rank")["cosine"].mean().loc[:LEADING]
+    ours = f"mean |cosine| {span(by_rank)} for ranks 1 to {LEADING}; before training {_control(cosines):.2f}"
+    return ours, _alike(cosines, WITHIN)
 
 
-def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+def _labels(tables: Tables) -> tuple[str, Judgement]:
+    cosines = tables["cosines"]
+    mean = sum(_means(cosines, BETWEEN)) / len(each_seed(cosines))
+    ours = f"mean |cosine| {mean:.2f} of ranks 1 to {LEADING} between true and random labels"
+    return ours, _alike(cosines, BETWEEN)
+
+
+def _alike(cosines: pd.DataFrame, kind: str) -> Judgement:
+    """Judge whether eigenvectors are nearer to the same ones than to those of untrained networks."""
+    control = _control(cosines)
+    if not control < 1:
+        return unknown("the control, an untrained network, was not measured")
+    return at_least(_means(cosines, kind), (1 + control) / 2, "mean |cosine|, half way from untrained to equal")
+
+
+def _means(cosines: pd.DataFrame, kind: str) -> list[float]:
+    chosen = cosines[(cosines["kind"] == kind) & (cosines["rank"] <= LEADING)]
+    return [float(part["cosine"].mean()) for part in each_seed(chosen)]
+
+
+def _control(cosines: pd.DataFrame) -> float:
+    return float(cosines[(cosines["kind"] == BEFORE) & (cosines["rank"] <= LEADING)]["cosine"].mean())
+
+
+RULES = (
+    Rule("layers", "the spatial eigenvectors are the same in all layers from the second on", "look the same", _layers),
+    Rule("labels", "even with random labels", "look the same", _labels),
+)
+
+
+def draw(tables: Tables) -> Any:
     """Draw the eigenvectors of every layer of the first network, and cosines by rank."""
     vectors, cosines = tables["vectors"], tables["cosines"]
     figure, (pictures, axis) = panels(1, 2, width=5.6)
@@ -129,5 +155,6 @@ FIGURE = Figure(
     "Spatial eigenvectors of filters",
     "Guth & Ménard, Re-Align 2024, figure 1",
     compute,
+    RULES,
     draw,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from typing import Any
 
 import pandas as pd
@@ -10,49 +10,60 @@ import pandas as pd
 import rainbownet as rn
 from rainbownet.analysis import align_networks, weight_spectra
 from rainbownet.experiments.context import Context
-from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
+from rainbownet.experiments.published import TUTORIAL, TUTORIAL_KNEES, TUTORIAL_LIFT, TUTORIAL_SIMILARITY
+from rainbownet.experiments.verdict import Judgement, at_least, every, unknown
 from rainbownet.plotting.style import BLACK, COLOURS, legend, panels
 from rainbownet.training import evaluate
-
-PUBLISHED = {
-    ("tutorial_mlp", "trained"): 42.4,
-    ("tutorial_mlp", "published method"): 30.6,
-    ("tutorial_cnn", "trained"): 57.4,
-    ("tutorial_cnn", "published method"): 40.3,
-}
-ALIGNMENT = (0.923, 0.879)
-"""Printed similarity of two perceptrons at their hidden layers."""
-
-KNEES = (50, 15)
-"""Rank of the knee of the weight spectra of layers 1 and 2, read off plots."""
 
 METHODS = {"published method": rn.PAPER.but(flatten="features"), "ours": rn.BEST}
 
 
+SEEDS = range(3)
+PAIRS = ((0, 1), (0, 2), (1, 2))
+
+
 def compute(context: Context) -> Outcome:
-    """Train two perceptrons and a convolutional network, align the former and resample one of each."""
+    """Train perceptrons and convolutional networks, align the former two by two, and resample each."""
     grey = {"grayscale": True}
     train, test = context.images(**grey), context.images(split="test", **grey)
     recipe = context.scale.tutorial
-    pair = context.train("tutorial_mlp", recipe=recipe, seeds=(0, 1), **grey).all()
-    cnn = context.train("tutorial_cnn", recipe=recipe, **grey).all()[0]
+    perceptrons = context.train("tutorial_mlp", recipe=recipe, seeds=SEEDS, **grey).all()
+    convolutional = context.train("tutorial_cnn", recipe=recipe, seeds=SEEDS, **grey).all()
+    start = context.train("tutorial_mlp", recipe=context.untrained(recipe), seeds=SEEDS, **grey).all()
     batches = context.batches(train)
-    aligned = align_networks(pair, batches, holdout=0.0)
-    table = aligned.table()
-    similarity = table[(table["network"] == 1) & (table["channels"] != train.inputs[0].numel())]
-    start = context.train("tutorial_mlp", recipe=context.untrained(recipe), **grey).all()
-    spectra = weight_spectra(align_networks(pair[0], batches), initial=start)
+    pixels = train.inputs[0].numel()
+    similarity = pd.concat(
+        _similarity(nets, state, batches, pixels) for state, nets in (("trained", perceptrons), ("initial", start))
+    )
+    spectra = pd.concat(
+        _learned(weight_spectra(align_networks(net, batches), initial=[own])).assign(seed=seed)
+        for seed, net, own in zip(SEEDS, perceptrons, start, strict=True)
+    )
     rows = []
-    for name, net in (("tutorial_mlp", pair[0]), ("tutorial_cnn", cnn)):
-        rows.append({"network": name, "what": "trained", "accuracy": 100 * evaluate(net, test).accuracy})
-        for method, preset in METHODS.items():
-            rainbow = rn.fit(net, batches, preset=preset)
-            for what, law in ((method, rainbow), (f"{method}, white control", rainbow.white())):
-                drawn = law.sample(batches, seed=0)
-                rows.append({"network": name, "what": what, "accuracy": 100 * evaluate(drawn, test).accuracy})
-    accuracy = pd.DataFrame(rows)
-    tables = {"accuracy": accuracy, "similarity": similarity[["layer", "similarity"]], "spectra": _learned(spectra)}
-    return Outcome(tables, _claims(tables), f"two perceptrons, one convolutional network, {recipe.epochs} epochs")
+    for name, nets in (("tutorial_mlp", perceptrons), ("tutorial_cnn", convolutional)):
+        for seed, net in zip(SEEDS, nets, strict=True):
+            accuracies = {"trained": net}
+            for method, preset in METHODS.items():
+                rainbow = rn.fit(net, batches, preset=preset)
+                accuracies[method] = rainbow.sample(batches, seed=seed)
+                accuracies[f"{method}, white control"] = rainbow.white().sample(batches, seed=seed)
+            for what, module in accuracies.items():
+                accuracy = 100 * evaluate(module, test).accuracy
+                rows.append({"network": name, "seed": seed, "what": what, "accuracy": accuracy})
+    tables = {"accuracy": pd.DataFrame(rows), "similarity": similarity, "spectra": spectra}
+    words = f"{len(SEEDS)} perceptrons, {len(SEEDS)} convolutional networks, {recipe.epochs} epochs"
+    return Outcome(tables, words)
+
+
+def _similarity(nets: list[Any], state: str, batches: Any, pixels: int) -> pd.DataFrame:
+    """Return the similarity of each pair of perceptrons at their hidden layers."""
+    parts = []
+    for k, (a, b) in enumerate(PAIRS):
+        table = align_networks([nets[a], nets[b]], batches, holdout=0.0).table()
+        hidden = table[(table["network"] == 1) & (table["channels"] != pixels)]
+        parts.append(hidden[["layer", "similarity"]].assign(state=state, seed=k))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _learned(spectra: pd.DataFrame) -> pd.DataFrame:
@@ -61,64 +72,107 @@ def _learned(spectra: pd.DataFrame) -> pd.DataFrame:
     return spectra[spectra["layer"].isin(layers)][["layer", "state", "rank", "eigenvalue"]]
 
 
-def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    found = tables["accuracy"].set_index(["network", "what"])["accuracy"]
-    values = tables["similarity"]["similarity"].tolist()[:2]
-    claims = [
-        Claim(
-            "hidden activations of two networks agree up to a rotation",
-            ", ".join(f"{100 * value:.1f} %" for value in ALIGNMENT),
-            ", ".join(f"{100 * value:.1f} %" for value in values),
-            bool(min(values) > 0.8),
-        )
-    ]
-    for name, words in (("tutorial_mlp", "perceptron"), ("tutorial_cnn", "convolutional network")):
-        trained, drawn = (found[name, what] for what in ("trained", "published method"))
-        white = found[name, "published method, white control"]
-        claims.append(
-            Claim(
-                f"a resampled {words} keeps most of what training gave",
-                f"{PUBLISHED[name, 'published method']} of {PUBLISHED[name, 'trained']} %",
-                f"{drawn:.1f} of {trained:.1f} %, white control {white:.1f} %, ours {found[name, 'ours']:.1f} %",
-                bool(drawn - 10 > 0.5 * (trained - 10)),
-            )
-        )
-    first = tables["spectra"].pivot_table(
-        index="layer", columns="state", values="eigenvalue", aggfunc="max", sort=False
-    )
-    claims.append(
-        Claim(
-            "training lifts the first eigenvalues of the weights above the initial ones",
-            "6e-3 against 1.9e-3, 2e-2 against 3.8e-3",
-            ", ".join(f"{row['trained']:.2g} against {row['initial']:.2g}" for _, row in first.iterrows()),
-            bool((first["trained"] > 1.5 * first["initial"]).all()),
-        )
-    )
-    return claims
+def _aligned(tables: Tables) -> tuple[str, Judgement]:
+    table = tables["similarity"]
+    states = table["state"] if "state" in table else pd.Series("trained", index=table.index)
+    trained, initial = table[states == "trained"], table[states == "initial"]
+    means = trained.groupby("layer", sort=False)["similarity"].mean()
+    ours = ", ".join(f"{100 * value:.1f} %" for value in means)
+    if not len(initial):
+        return ours, unknown("the control, two untrained networks, was not measured")
+    judgements = []
+    for (layer, part), known in zip(trained.groupby("layer", sort=False), TUTORIAL_SIMILARITY, strict=False):
+        control = float(initial[initial["layer"] == layer]["similarity"].mean())
+        # Half way from untrained networks to what was published; less than untrained ones is no agreement either.
+        wanted = max(control, (control + known) / 2)
+        judgements.append(at_least(part["similarity"], wanted, f"similarity (untrained {control:.2f})"))
+    return ours, every(judgements)
 
 
-def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+def _keeps(network: str) -> Any:
+    """Return the rule's judgement of one network: what the sample keeps above its white control."""
+
+    def judge(tables: Tables) -> tuple[str, Judgement]:
+        table = tables["accuracy"][tables["accuracy"]["network"] == network]
+        means = table.groupby("what")["accuracy"].mean()
+        ours = (
+            f"{means['published method']:.1f} of {means['trained']:.1f} %, white control "
+            f"{means['published method, white control']:.1f} %, ours {means['ours']:.1f} %"
+        )
+        kept = []
+        for part in each_seed(table):
+            found = part.set_index("what")["accuracy"]
+            white = found["published method, white control"]
+            kept.append((found["published method"] - white) / (found["trained"] - white))
+        return ours, at_least(kept, 0.5, "share kept of what the trained network has above a white draw")
+
+    return judge
+
+
+def _lifts(tables: Tables) -> tuple[str, Judgement]:
+    spectra = tables["spectra"]
+    keys = [*(["seed"] if "seed" in spectra else []), "layer"]
+    first = spectra.pivot_table(index=keys, columns="state", values="eigenvalue", aggfunc="max", sort=False)
+    means = first.groupby("layer", sort=False).mean()
+    ours = ", ".join(f"{row['trained']:.2g} against {row['initial']:.2g}" for _, row in means.iterrows())
+    ratio = (first["trained"] / first["initial"]).groupby("layer", sort=False)
+    judgements = []
+    for (layer, values), (trained, initial) in zip(ratio, TUTORIAL_LIFT, strict=False):
+        judgements.append(at_least(values, math.sqrt(trained / initial), f"layer {layer}, trained over initial"))
+    return ours, every(judgements)
+
+
+RULES = (
+    Rule(
+        "aligned",
+        "hidden activations of two networks agree up to a rotation",
+        ", ".join(f"{100 * value:.1f} %" for value in TUTORIAL_SIMILARITY),
+        _aligned,
+    ),
+    *(
+        Rule(
+            f"{short}_keeps",
+            f"a resampled {words} keeps most of what training gave, above its white control",
+            f"{TUTORIAL[name]['published method']} of {TUTORIAL[name]['trained']} %, no control",
+            _keeps(name),
+        )
+        for short, name, words in (
+            ("mlp", "tutorial_mlp", "perceptron"),
+            ("cnn", "tutorial_cnn", "convolutional network"),
+        )
+    ),
+    Rule(
+        "lifts",
+        "training lifts the first eigenvalues of the weights above the initial ones",
+        "6e-3 against 1.9e-3, 2e-2 against 3.8e-3",
+        _lifts,
+    ),
+)
+
+
+def draw(tables: Tables) -> Any:
     """Draw accuracies and the spectra of the perceptron's weights."""
     figure, (bars, *spectra) = panels(1, 3, width=4.8)
     table = tables["accuracy"]
     kinds = list(dict.fromkeys(table["what"]))
     networks = list(dict.fromkeys(table["network"]))
     for k, (what, colour) in enumerate(zip(kinds, COLOURS, strict=False)):
-        part = table[table["what"] == what].set_index("network")["accuracy"]
+        part = table[table["what"] == what].groupby("network")["accuracy"].mean()
         places = [n + 0.16 * (k - 2) for n in range(len(networks))]
         bars.bar(places, [part[name] for name in networks], width=0.15, color=colour, label=what)
         for place, name in zip(places, networks, strict=True):
-            if (name, what) in PUBLISHED:
+            if what in TUTORIAL[name]:
                 label = "published" if (k, name) == (0, networks[0]) else None
-                bars.plot(place, PUBLISHED[name, what], "x", color=BLACK, label=label)
+                bars.plot(place, TUTORIAL[name][what], "x", color=BLACK, label=label)
     bars.set_xticks(range(len(networks)), ["perceptron", "convolutional"])
     bars.set_ylabel("test accuracy, %")
     bars.set_ylim(0, 1.5 * table["accuracy"].max())
     legend(bars)
     layers = list(dict.fromkeys(tables["spectra"]["layer"]))
-    for axis, layer, knee in zip(spectra, layers, KNEES, strict=True):
+    for axis, layer, knee in zip(spectra, layers, TUTORIAL_KNEES, strict=True):
         for state, line in (("trained", "-"), ("initial", ":")):
             part = tables["spectra"].query("layer == @layer and state == @state")
+            part = part.groupby("rank", as_index=False)["eigenvalue"].mean()
             axis.semilogy(part["rank"], part["eigenvalue"], line, color=COLOURS[0], label=state)
         axis.axvline(knee, color=BLACK, linestyle="--", linewidth=1, label=f"published knee, {knee}")
         axis.set_xlabel("rank")
@@ -134,5 +188,6 @@ FIGURE = Figure(
     "The authors' tutorial: alignment, spectra, resampling",
     "Guth & Ménard, CCN tutorial 2023",
     compute,
+    RULES,
     draw,
 )

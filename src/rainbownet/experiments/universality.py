@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 from torch import nn
 
-from rainbownet.analysis import Aligned, align_networks, eigenvector_cosines, group_similarity
+from rainbownet.analysis import (
+    Aligned,
+    align_networks,
+    eigenvector_cosines,
+    group_similarity,
+    initial_variances,
+)
 from rainbownet.experiments.context import Context
-from rainbownet.experiments.figure import Claim, Figure, Outcome
+from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
+from rainbownet.experiments.published import OTHER_TASK, SAME_TASK
+from rainbownet.experiments.verdict import Judgement, at_least, at_most, every, unknown
 from rainbownet.plotting.style import COLOURS, GREY, legend, panels
 from rainbownet.training import evaluate
 
@@ -26,6 +33,15 @@ CLASSES = {"CIFAR-5": 5, "CIFAR-100": 100}
 LEARNED = 0.6
 """Training accuracy from which random labels count as learned."""
 
+APART = 100
+"""Between seeds of one group's networks, so that groups never share one."""
+
+EARLY, LABELS = 4, 5
+"""Last layer that counts as early, and up to which two sets of random labels were published as alike."""
+
+BETWEEN = (SAME_TASK + OTHER_TASK) / 2
+"""S half way between the same task and another."""
+
 PAIRS = (
     ("CIFAR-10", "CIFAR-10 again"),
     ("CIFAR-10", "CIFAR-5"),
@@ -35,8 +51,8 @@ PAIRS = (
 )
 
 
-def taught(context: Context) -> tuple[Aligned, pd.DataFrame]:
-    """Return networks taught by each group's data, aligned to the first on CIFAR-10, and how well they learned it."""
+def taught(context: Context, seed: int = 0) -> tuple[Aligned, pd.DataFrame, dict[str, float]]:
+    """Return networks taught by each group's data, aligned on CIFAR-10, what they learned, and initial variances."""
     scale = context.scale
     nets, rows = [], []
     for k, (group, given) in enumerate(GROUPS.items()):
@@ -47,16 +63,22 @@ def taught(context: Context) -> tuple[Aligned, pd.DataFrame]:
         trained = context.train(
             scale.vgg,
             recipe=scale.patient if random else scale.vgg_recipe,
-            seeds=[k],
+            seeds=[k + APART * seed],
             widths=[scale.vgg_width],
             kwargs={"classes": CLASSES[group]} if group in CLASSES else None,
             **options,
         )
         nets += trained.all()
         images = context.images(options.pop("data", "cifar10"), **options)
-        rows.append({"group": group, "training_accuracy": evaluate(nets[-1], images).accuracy})
+        rows.append({"group": group, "seed": seed, "training_accuracy": evaluate(nets[-1], images).accuracy})
     aligned = align_networks(nets, context.batches(context.images()), layers=_layers(nets[0]))
-    return aligned, pd.DataFrame(rows)
+    return aligned, pd.DataFrame(rows), initial_variances(aligned, [_start(context, scale.vgg_width, seed)])
+
+
+def _start(context: Context, width: float, seed: int) -> nn.Module:
+    """Return an untrained network, of the law that every network was initialised by."""
+    recipe = context.untrained(context.scale.vgg_recipe)
+    return context.train(context.scale.vgg, recipe=recipe, seeds=[APART * seed], widths=[width]).all()[0]
 
 
 def _layers(net: nn.Module) -> list[str]:
@@ -71,19 +93,30 @@ def depth(layers: list[str]) -> dict[str, int]:
 
 def compute(context: Context) -> Outcome:
     """Return the normalised similarity S by layer, and cosines of leading eigenvectors."""
-    aligned, learned = taught(context)
+    found = [_of_seed(context, seed) for seed in range(context.scale.width_seeds)]
+    tables = {
+        name: pd.concat([part[name] for part in found], ignore_index=True)
+        for name in ("similarity", "eigenvectors", "learned")
+    }
+    groups = list(dict.fromkeys(tables["learned"]["group"]))
+    words = f"{len(found)} {context.scale.vgg} ({context.scale.vgg_words}) for each of {', '.join(groups)}"
+    return Outcome(tables, words, (_by_width(context, tables["similarity"]),))
+
+
+def _of_seed(context: Context, seed: int) -> dict[str, pd.DataFrame]:
+    """Return S, cosines and training accuracies of one network of each group."""
+    aligned, learned, variance = taught(context, seed)
     groups = learned["group"].tolist()
-    table = group_similarity(aligned, groups)
+    table = group_similarity(aligned, groups, variance=variance)
     numbers = depth(list(aligned.layers))
     chosen = [pair for pair in PAIRS if set(pair) <= set(groups)]
     table = table[[pair in chosen for pair in zip(table["a"], table["b"], strict=True)]]
-    table = table.assign(depth=table["layer"].map(numbers), pair=table["a"] + " / " + table["b"])
+    table = table.assign(depth=table["layer"].map(numbers), pair=table["a"] + " / " + table["b"], seed=seed)
+    table = table.assign(variance=table["layer"].map(variance))
     vectors = eigenvector_cosines(aligned, groups, count=8)
     vectors = vectors[(vectors["a"] == "CIFAR-10") & (vectors["rank_a"] == vectors["rank_b"])]
-    vectors = vectors.assign(depth=vectors["layer"].map(numbers), pair=vectors["a"] + " / " + vectors["b"])
-    tables = {"similarity": table, "eigenvectors": vectors, "learned": learned}
-    words = f"{context.scale.vgg} ({context.scale.vgg_words}), one for each of {', '.join(groups)}"
-    return Outcome(tables, _claims(tables), words, (_by_width(context, table),))
+    vectors = vectors.assign(depth=vectors["layer"].map(numbers), pair=vectors["a"] + " / " + vectors["b"], seed=seed)
+    return {"similarity": table, "eigenvectors": vectors, "learned": learned}
 
 
 def _by_width(context: Context, table: pd.DataFrame) -> str:
@@ -92,7 +125,8 @@ def _by_width(context: Context, table: pd.DataFrame) -> str:
     half = scale.vgg_width / 2
     pair = context.train(scale.vgg, recipe=scale.vgg_recipe, seeds=[0, 1], widths=[half], limit=scale.vgg_images).all()
     aligned = align_networks(pair, context.batches(context.images()), layers=_layers(pair[0]))
-    narrow = group_similarity(aligned, PAIRS[0])["similarity"].mean()
+    variance = initial_variances(aligned, [_start(context, half, 0)])
+    narrow = group_similarity(aligned, PAIRS[0], variance=variance)["similarity"].mean()
     wide = table.loc[(table["a"] == PAIRS[0][0]) & (table["b"] == PAIRS[0][1]), "similarity"].mean()
     return (
         f"Tested: is S of the same data below 1 because the networks are narrow? Its mean over layers is {narrow:.2f} "
@@ -100,59 +134,127 @@ def _by_width(context: Context, table: pd.DataFrame) -> str:
     )
 
 
-def _claims(tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    table, vectors = tables["similarity"], tables["eigenvectors"]
-    accuracy = tables["learned"].set_index("group")["training_accuracy"]
-    memorised = bool(accuracy[[name for name in accuracy.index if "random" in name]].min() > LEARNED)
-    across = table.pivot_table(index="depth", columns="pair", values="similarity", dropna=False)
-    early = across.loc[across.index <= 4]
-    late = across.loc[across.index > 4]
-    same = " / ".join(PAIRS[0])
-    random, twice = " / ".join(PAIRS[3]), " / ".join(PAIRS[4])
-    natural = [" / ".join(pair) for pair in PAIRS[1:3] if " / ".join(pair) in across]
-    means = early.mean()
-    first = vectors[(vectors["depth"] > 1) & (vectors["rank_a"] == 1)].groupby("pair")["cosine"].mean()
-    return [
-        Claim(
-            "the same data from another initialisation: S near 1, falling with depth",
-            "near 1, falling",
-            f"{means[same]:.2f} up to layer 4, {late[same].mean():.2f} beyond",
-            bool(means[same] > 0.6 and means[same] > late[same].mean()),
-        ),
-        Claim(
-            "natural images of other classes: high in early and middle layers, less towards the classifier",
-            "high, vanishing at the end",
-            "; ".join(f"{pair.split(' / ')[1]} {means[pair]:.2f}, then {late[pair].mean():.2f}" for pair in natural),
-            bool(natural and all(means[pair] > late[pair].mean() for pair in natural)),
-        ),
-        Claim(
-            "true labels and random ones teach other things",
-            "about 0.2",
-            f"{means[random]:.2f} up to layer 4, {across[random].mean():.2f} on average (of the random labels "
-            f"{100 * accuracy['random labels']:.0f} % were learned)",
-            bool(means[random] < means[same]) if memorised else None,
-        ),
-        Claim(
-            "two sets of random labels teach much the same",
-            "high up to layer 5",
-            f"{means[twice]:.2f} up to layer 4",
-            bool(means[twice] > means[random]) if memorised else None,
-        ),
-        Claim(
-            "leading eigenvectors are shared after alignment",
-            "cosines near 1 for natural data",
-            ", ".join(f"{pair.split(' / ')[1]} {value:.2f}" for pair, value in first.items())
-            + f" (by chance {vectors['chance'].mean():.2f})",
-            bool(first.get(same, 0.0) > 0.5),
-        ),
-    ]
+def _levels(tables: Tables, pair: tuple[str, str], low: int, high: int) -> list[float]:
+    """Return the mean S of a pair over some layers, for each seed; nothing where the pair was not compared."""
+    table = tables["similarity"]
+    chosen = table[(table["a"] == pair[0]) & (table["b"] == pair[1]) & table["depth"].between(low, high)]
+    return [float(part["similarity"].mean()) for part in each_seed(chosen)] if len(chosen) else []
 
 
-def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+def _early(tables: Tables, pair: tuple[str, str]) -> list[float]:
+    return _levels(tables, pair, 1, EARLY)
+
+
+def _falls(tables: Tables, pair: tuple[str, str]) -> list[float]:
+    late = _levels(tables, pair, EARLY + 1, 10**6)
+    return [a - b for a, b in zip(_early(tables, pair), late, strict=True)]
+
+
+def _said(values: list[float]) -> str:
+    """Return a mean with its standard deviation over seeds."""
+    if not values:
+        return "–"
+    found = pd.Series(values)
+    return f"{found.mean():.2f}" + (f" ± {found.std():.2f}" if len(found) > 1 else "")
+
+
+def _same(tables: Tables) -> tuple[str, Judgement]:
+    early, late = _early(tables, PAIRS[0]), _levels(tables, PAIRS[0], EARLY + 1, 10**6)
+    ours = f"S {_said(early)} up to layer {EARLY}, {_said(late)} beyond"
+    if known := _estimated(tables):
+        return ours, known
+    falls = at_least(_falls(tables, PAIRS[0]), 0.0, "S of early layers above that of late ones")
+    return ours, every([at_least(early, BETWEEN, f"S up to layer {EARLY}"), falls])
+
+
+def _natural(tables: Tables) -> tuple[str, Judgement]:
+    natural = [pair for pair in PAIRS[1:3] if _early(tables, pair)]
+    ours = "; ".join(
+        f"{pair[1]} {_said(_early(tables, pair))}, then {_said(_levels(tables, pair, EARLY + 1, 10**6))}"
+        for pair in natural
+    )
+    control = _early(tables, PAIRS[3])
+    ours += f"; random labels {_said(control)}"
+    if known := _estimated(tables):
+        return ours, known
+    judgements = []
+    for pair in natural:
+        above = [a - b for a, b in zip(_early(tables, pair), control, strict=True)]
+        judgements.append(at_least(above, (SAME_TASK - OTHER_TASK) / 2, f"S of {pair[1]} above random labels"))
+        judgements.append(at_least(_falls(tables, pair), 0.0, f"S of {pair[1]}, early above late"))
+    return ours, every(judgements)
+
+
+def _others(tables: Tables) -> tuple[str, Judgement]:
+    random = _early(tables, PAIRS[3])
+    learned = tables["learned"].query("group == 'random labels'")["training_accuracy"].mean()
+    ours = f"S {_said(random)} up to layer {EARLY} (of the random labels {100 * learned:.0f} % were learned)"
+    if known := _estimated(tables) or _memorised(tables):
+        return ours, known
+    above = [a - b for a, b in zip(_early(tables, PAIRS[0]), random, strict=True)]
+    apart = at_least(above, (SAME_TASK - OTHER_TASK) / 2, "S of the same data above it")
+    return ours, every([at_most(random, BETWEEN, "S of true and random labels"), apart])
+
+
+def _twice(tables: Tables) -> tuple[str, Judgement]:
+    twice, control = (_levels(tables, pair, 1, LABELS) for pair in (PAIRS[4], PAIRS[3]))
+    ours = f"S {_said(twice)} up to layer {LABELS}"
+    if known := _estimated(tables) or _memorised(tables):
+        return ours, known
+    above = [a - b for a, b in zip(twice, control, strict=True)]
+    return ours, at_least(above, (SAME_TASK - OTHER_TASK) / 2, "S of two sets above S of true and random labels")
+
+
+def _vectors(tables: Tables) -> tuple[str, Judgement]:
+    vectors = tables["eigenvectors"]
+    first = vectors[(vectors["depth"] > 1) & (vectors["rank_a"] == 1)]
+    listed = ", ".join(
+        f"{str(pair).split(' / ')[1]} {part['cosine'].mean():.2f}" for pair, part in first.groupby("pair")
+    )
+    chance = float(vectors["chance"].mean())
+    own = first[first["pair"] == " / ".join(PAIRS[0])]
+    means = [part["cosine"].mean() for part in each_seed(own)] if len(own) else []
+    return f"{listed} (by chance {chance:.2f})", at_least(means, (1 + chance) / 2, "|cosine| of the first, same data")
+
+
+def _estimated(tables: Tables) -> Judgement | None:
+    """Return that it cannot be told, where S was not computed with the variance of the initialisation."""
+    if "variance" in tables["similarity"]:
+        return None
+    return unknown("S was computed with the bulk's variance estimated; that of the initialisation is needed")
+
+
+def _memorised(tables: Tables) -> Judgement | None:
+    """Return that it cannot be told, where random labels were not learned."""
+    learned = tables["learned"]
+    least = learned[learned["group"].str.contains("random")]["training_accuracy"].min()
+    return (
+        None
+        if least > LEARNED
+        else unknown(f"{100 * least:.0f} % of random labels learned, {100 * LEARNED:.0f} % needed")
+    )
+
+
+RULES = (
+    Rule("same", "the same data from another initialisation: S near 1, falling with depth", "near 1, falling", _same),
+    Rule(
+        "natural",
+        "natural images of other classes: high in early and middle layers, less towards the classifier",
+        "high, vanishing at the end",
+        _natural,
+    ),
+    Rule("others", "true labels and random ones teach other things", "about 0.2", _others),
+    Rule("twice", "two sets of random labels teach much the same", "high up to layer 5", _twice),
+    Rule("vectors", "leading eigenvectors are shared after alignment", "cosines near 1 for natural data", _vectors),
+)
+
+
+def draw(tables: Tables) -> Any:
     """Draw S by layer, and cosines of eigenvectors."""
     figure, (left, right) = panels(1, 2, width=5.6)
     table, vectors = tables["similarity"], tables["eigenvectors"]
     for (pair, part), colour in zip(table.groupby("pair", sort=False), COLOURS, strict=False):
+        part = part.groupby("depth", as_index=False)["similarity"].mean()
         left.plot(part["depth"], part["similarity"], "o-", markersize=4, color=colour, label=pair)
     left.axhspan(0.15, 0.25, color=GREY, alpha=0.2, linewidth=0, label="published, true / random labels")
     left.axhline(1, color=GREY, linewidth=0.8)
@@ -177,5 +279,6 @@ FIGURE = Figure(
     "What other data and other labels teach",
     "Guth & Ménard, Re-Align 2024, figures 3 and 4",
     compute,
+    RULES,
     draw,
 )
