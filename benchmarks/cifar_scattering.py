@@ -22,27 +22,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 import rainbownet as rn
 from cifar_scattering_parts import Clock, accuracies, fast_products, last_block, percent, recipe_of, retrained_block
-from common import RESULTS, data_folder, show, skip, write_json
-from rainbownet.data import IMAGENET, Images, load, loader
-from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD
+from common import RESULTS, cifar10, show, write_json
+from rainbownet.data import Images, loader
 from rainbownet.errors import RainbowWarning
+from rainbownet.experiments.published import RESAMPLED
 from rainbownet.nets import build
 from rainbownet.training import train
 from rainbownet.walk.plan import default_budget, default_images
 
 PUBLISHED = {
-    0.25: {"trained": 89.7, "rainbow": 67.2, "rainbow, block retrained": 77.1},
-    0.5: {"trained": 91.1, "rainbow": 76.3, "rainbow, block retrained": 81.7},
-    1.0: {"trained": 91.6, "rainbow": 81.4, "rainbow, block retrained": 85.5},
-    2.0: {"trained": 91.9, "rainbow": 84.0, "rainbow, block retrained": 87.6},
-    4.0: {"trained": 91.9, "rainbow": 84.7, "rainbow, block retrained": 88.7},
+    width: {"trained": v["trained"], "rainbow": v["rainbow"], "rainbow, block retrained": v["retrained"]}
+    for width, v in RESAMPLED.items()
+    if width >= 0.25
 }
-"""Published figures (Guth et al., JMLR 2024): cifar_scattering with skip, 150 epochs, sampled at the trained width."""
+"""Published figures: cifar_scattering with skip, 150 epochs, sampled at the trained width."""
 
 METHODS: dict[str, tuple[rn.Preset, bool]] = {
     "published method": (rn.PAPER, False),
@@ -56,21 +53,8 @@ METHODS: dict[str, tuple[rn.Preset, bool]] = {
 
 def read_data(options: argparse.Namespace) -> tuple[Images, Images]:
     """Return training and test images on the device."""
-    if options.data_file is not None:
-        tensors = load_file(options.data_file)
-        classes = tuple(map(str, range(10)))
-        parts = [
-            Images(tensors[f"{s}_inputs"], tensors[f"{s}_targets"], classes, "cifar10", IMAGENET_MEAN, IMAGENET_STD)
-            for s in ("train", "test")
-        ]
-    else:
-        folder = data_folder("cifar10")
-        if folder is None:
-            skip("no cifar10 under RAINBOWNET_DATA or ../shared/data, and no --data-file")
-        parts = [load(str(folder), split=split, **IMAGENET) for split in ("train", "test")]
-    if options.limit:
-        parts = [part.some(options.limit) for part in parts]
-    return parts[0].to(options.device), parts[1].to(options.device)
+    train_images, test = cifar10(data_file=options.data_file, limit=options.limit)
+    return train_images.to(options.device), test.to(options.device)
 
 
 def trained(options: argparse.Namespace, width: float, data: tuple[Images, Images]) -> tuple[nn.Module, dict[str, Any]]:

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+import common
 from rainbownet.data import Images, loader
 from rainbownet.rainbow.classifier import logistic_regression, ridge_classifier
-from rainbownet.training import Recipe, evaluate, train
+from rainbownet.training import Recipe, train
 
 
 def recipe_of(options: argparse.Namespace, epochs: int, lr: float) -> Recipe:
@@ -39,7 +40,7 @@ def fast_products() -> Iterator[None]:
 
 
 def percent(net: nn.Module, images: Images) -> float:
-    return round(100 * evaluate(net, images).accuracy, 2)
+    return round(common.percent(net, images), 2)
 
 
 def last_block(net: nn.Module) -> int:

@@ -1,16 +1,24 @@
-"""What the benchmarks share: where data lies, on what machine they run, and how results are written and shown."""
+"""What the benchmarks share: data, the machine they run on, and how results are written and shown."""
 
 import json
 import os
-import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from safetensors.torch import load_file
+from torch import nn
+
+from rainbownet import record
+from rainbownet.data import IMAGENET, Images, load
+from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD, LUMA
+from rainbownet.files.write import write_file
+from rainbownet.training import evaluate
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -30,16 +38,48 @@ def skip(reason: str) -> NoReturn:
 
 def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
     """Describe what a benchmark runs on: processor, cores and threads used, GPU, versions."""
-    described = {
-        "cpu": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
-    if torch.device(device).type == "cuda":
-        described["gpu"] = torch.cuda.get_device_name(device)
-    return described
+    known, versions = record.machine(device), record.versions()
+    described = {"cpu": known["processor"], "cores": known["cores"], "threads": known["threads"]}
+    described |= {"torch": versions["torch"], "python": versions["python"]}
+    return described | ({"gpu": known["gpu"]} if known["gpu"] else {})
+
+
+def cifar10(
+    *, data_file: Path | None = None, grayscale: bool = False, limit: int | None = None, images: int | None = None
+) -> list[Images]:
+    """Return training and test images of CIFAR-10, from a folder in the Hugging Face layout or one file of tensors.
+
+    Args:
+        data_file: What `tutorial.py --export` wrote, for machines without `datasets`.
+        grayscale: Whether colours are mixed, after they are normalised, as `rainbownet.data.load` does.
+        limit: How many of each, in random order; all by default.
+        images: How many training images, in the order of the data set; all by default.
+    """
+    if data_file is not None:
+        tensors = load_file(data_file)
+        names = tuple(map(str, range(10)))
+        given = ((tensors[f"{s}_inputs"], tensors[f"{s}_targets"].long()) for s in ("train", "test"))
+        parts = [Images(*pair, names, "cifar10", IMAGENET_MEAN, IMAGENET_STD) for pair in given]
+        parts = [grey(part) for part in parts] if grayscale else parts
+    else:
+        folder = data_folder("cifar10")
+        if folder is None:
+            skip("no cifar10 under RAINBOWNET_DATA or ../shared/data, and no --data-file")
+        known = (("train", images), ("test", None))
+        parts = [load(str(folder), split=split, grayscale=grayscale, limit=count, **IMAGENET) for split, count in known]
+    return [part.some(limit) for part in parts] if limit else parts
+
+
+def grey(colours: Images) -> Images:
+    """Normalise colours and mix them into grey, as `rainbownet.data.load` does."""
+    weights = torch.tensor(LUMA)[:, None, None]
+    mixed = [(colours.normalise(part) * weights).sum(1, keepdim=True) for part in colours.inputs.split(4096)]
+    return replace(colours, inputs=torch.cat(mixed), mean=(0.0,), std=(1.0,))
+
+
+def percent(net: nn.Module, images: Images) -> float:
+    """Return the accuracy in %."""
+    return 100 * evaluate(net, images).accuracy
 
 
 def command_line(arguments: Sequence[str] | None = None) -> str:
@@ -53,9 +93,7 @@ def write_json(path: Path, result: dict[str, Any], *, device: torch.device | str
     """Write a result with the machine and the command it comes from; a reader sees the whole file or the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = {"command": command_line(), "machine": machine(device), **result}
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(whole, indent=2, allow_nan=False) + "\n")
-    temporary.replace(path)
+    write_file(path, (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode())
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -69,11 +107,3 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> N
     # A pipe has no width of its own; 80 columns would cut the tables.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     console.print(table)
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -11,7 +11,6 @@ layout or from `--data-file`, which `benchmarks/tutorial.py --export` writes.
 """
 
 import argparse
-import statistics
 import time
 import warnings
 from dataclasses import replace
@@ -27,6 +26,7 @@ from limit_parts import accuracy, counter, distance, first, gram_cost, kernel_me
 from rainbownet.aligned import Alignment
 from rainbownet.data import Images, load, loader
 from rainbownet.errors import RainbowWarning
+from rainbownet.experiments.markdown import spread
 from rainbownet.limit import (
     LimitNetwork,
     build_limit,
@@ -223,10 +223,6 @@ def print_tables(results: dict[str, Any]) -> None:
         )
         columns = ["alignment", "width", "accuracy", "distances: layers, output", "ms per image"]
         show(f"{kind}: samples; slopes {slopes}", columns, lines)
-
-
-def spread(values: list[float]) -> str:
-    return f"{statistics.mean(values):.1f}" + ("" if len(values) < 2 else f" ± {statistics.stdev(values):.1f}")
 
 
 def main() -> None:

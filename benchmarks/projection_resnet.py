@@ -12,7 +12,7 @@ import statistics
 from pathlib import Path
 
 import rainbownet as rn
-from common import RESULTS, data_folder, show, skip, write_json
+from common import RESULTS, cifar10, percent, show, write_json
 from rainbownet import data, nets, training
 from rainbownet.training import Recipe
 
@@ -39,10 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "projection_resnet.json")
     parser.add_argument("--train-only", action="store_true")
     a = parser.parse_args()
-    folder = data_folder("cifar10")
-    if folder is None:
-        skip("no CIFAR-10: set RAINBOWNET_DATA to a folder that holds cifar10")
-    train, test = (data.load(str(folder), split=split, **data.IMAGENET) for split in ("train", "test"))
+    train, test = cifar10()
     network = nets.build("cifar_resnet", depth=8, shortcut="projection")
     for phase, (epochs, lr) in enumerate(PHASES):
         recipe = Recipe(
@@ -58,8 +55,8 @@ def main() -> None:
     if a.train_only:
         return
     part = test.some(a.test_images)
-    accuracy = {"all test images": 100 * training.evaluate(network, test).accuracy}
-    accuracy["these test images"] = 100 * training.evaluate(network, part).accuracy
+    accuracy = {"all test images": percent(network, test)}
+    accuracy["these test images"] = percent(network, part)
     images = list(data.loader(train.some(a.images), batch_size=500))
     settings = {"trained": accuracy, "images": a.images, "test_images": a.test_images, "seeds": a.seeds}
     before = json.loads(a.out.read_text()) if a.out.is_file() else {}
@@ -70,10 +67,7 @@ def main() -> None:
         for width in a.widths:
             if any((row["setting"], row["width"]) == (name, width) for row in rows):
                 continue
-            found = [
-                100 * training.evaluate(rainbow.sample(images, width=width, seed=seed), part).accuracy
-                for seed in a.seeds
-            ]
+            found = [percent(rainbow.sample(images, width=width, seed=seed), part) for seed in a.seeds]
             rows.append({"setting": name, "width": width, "accuracy": found})
             write_json(a.out, {**settings, "phases": PHASES, "samples": rows})
     table = []

@@ -8,10 +8,9 @@ Networks are kept under `--runs`: the same command goes on where it was stopped.
 import argparse
 from pathlib import Path
 
-from common import RESULTS, data_folder, show, skip, write_json
-from rainbownet.data import IMAGENET, load
+from common import RESULTS, cifar10, percent, show, write_json
 from rainbownet.nets import build
-from rainbownet.training import RECIPES, evaluate, train
+from rainbownet.training import RECIPES, train
 
 
 def main() -> None:
@@ -23,13 +22,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--runs", type=Path, default=Path("runs/recipes"), help="where networks are kept")
     options = parser.parse_args()
-    folder = data_folder("cifar10")
-    if folder is None:
-        skip("no cifar10 under RAINBOWNET_DATA or ../shared/data")
-    images, test = (
-        load(str(folder), split=split, limit=limit, **IMAGENET)
-        for split, limit in (("train", options.limit), ("test", None))
-    )
+    images, test = cifar10(images=options.limit)
     rows = []
     for seed in options.seeds:
         for name in options.recipes:
@@ -38,8 +31,8 @@ def main() -> None:
             history = train(net, images, recipe=RECIPES[name], out=out, seed=seed)
             row = {"recipe": name, "seed": seed, "epochs": RECIPES[name].epochs}
             row["minutes"] = round(sum(epoch["seconds"] for epoch in history.rows) / 60, 2)
-            row["training accuracy"] = round(100 * evaluate(net, images).accuracy, 2)
-            row["test accuracy"] = round(100 * evaluate(net, test).accuracy, 2)
+            row["training accuracy"] = round(percent(net, images), 2)
+            row["test accuracy"] = round(percent(net, test), 2)
             rows.append(row)
             settings = {name: getattr(options, name) for name in ("net", "width", "limit")}
             write_json(RESULTS / "recipes.json", {"settings": settings, "rows": rows})

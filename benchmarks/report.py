@@ -5,22 +5,11 @@ python benchmarks/report.py
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from common import RESULTS, ROOT
-
-
-def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [headers, ["---"] * len(headers), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
-def spread(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    mean = f"{statistics.mean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.pstdev(values):.1f}"
+from rainbownet.experiments.markdown import spread, table
 
 
 def resnet20(result: dict[str, Any]) -> str:
@@ -98,16 +87,41 @@ def tutorial(result: dict[str, Any]) -> str:
                 row["draw"],
                 row["flatten"],
                 f"×{row['width']:g}",
-                f"{row['mean']:.1f}",
-                f"{row['white']['mean']:.1f}",
+                _drawn(row),
+                _drawn(row["white"]),
+                f"{min(row['held_out_similarity']):.3f}",
+                f"{row['copy_score']:.2f} / {row['copy_score_of_gaussian']:.2f}",
             ]
             for row in found["rows"]
         ]
+        known = found["published"]
+        rows.append([f"published: trained {known['trained']} %", "gaussian", "", "×1", known["sampled"], "", "", ""])
+        headers = [
+            "method",
+            "draw",
+            "flatten",
+            "width",
+            "accuracy",
+            "white control",
+            "least similarity",
+            "copy / Gaussian",
+        ]
         text.append(
             f"{kind}: trained {found['trained']:.1f} %, identity draw {found['identity_draw']:.1f} %\n\n"
-            + table(["method", "draw", "flatten", "width", "accuracy", "white control"], rows)
+            + table(headers, rows)
         )
-    return "\n\n".join(text)
+    return "\n\n".join([*text, *goals(result)])
+
+
+def _drawn(row: dict[str, Any]) -> str:
+    return spread(row["accuracies"])
+
+
+def goals(result: dict[str, Any]) -> list[str]:
+    """Return the goals of a benchmark with what was reached, whether met or not."""
+    met = {True: "met", False: "not met"}
+    rows = [[g["network"], g["what"], g["goal"], f"{g['measured']:.1f}", met[g["met"]]] for g in result["goals"]]
+    return ["Goals:\n\n" + table(["network", "what", "goal", "measured", ""], rows)] if rows else []
 
 
 def lockstep(result: dict[str, Any]) -> str:

@@ -17,20 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import save_file
 
 import rainbownet as rn
-from common import RESULTS, data_folder, show, skip, write_json
+from common import RESULTS, cifar10, data_folder, percent, show, skip, write_json
 from rainbownet.aligned import Alignment
-from rainbownet.data import IMAGENET, Images, Loader, load, loader
-from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD, LUMA
+from rainbownet.data import Images, Loader, load, loader
 from rainbownet.errors import RainbowWarning
+from rainbownet.experiments.published import TUTORIAL
 from rainbownet.nets import build
-from rainbownet.training import RECIPES, evaluate, train
+from rainbownet.training import RECIPES, train
 
 NETWORKS = {"mlp": "tutorial_mlp", "cnn": "tutorial_cnn"}
-PUBLISHED = {"mlp": {"trained": 42.4, "sampled": 30.6}, "cnn": {"trained": 57.4, "sampled": 40.3}}
 MOST_FEATURES_ON_CPU = 4000
 """Features at a flatten beyond which least squares on all of them takes minutes a draw on a processor."""
 
@@ -69,26 +67,8 @@ def methods(kind: str, widths: list[float]) -> list[Method]:
 
 def read_data(options: argparse.Namespace) -> tuple[Images, Images]:
     """Return the training and test images, grey."""
-    if options.data_file is not None:
-        tensors = load_file(options.data_file)
-        return grey(tensors["train_inputs"], tensors["train_targets"]), grey(
-            tensors["test_inputs"], tensors["test_targets"]
-        )
-    folder = data_folder("cifar10")
-    if folder is None:
-        skip("no cifar10 under RAINBOWNET_DATA or ../shared/data, and no --data-file")
-    options_of_load = {"grayscale": True} | IMAGENET
-    train_images, test_images = (load(str(folder), split=split, **options_of_load) for split in ("train", "test"))
+    train_images, test_images = cifar10(data_file=options.data_file, grayscale=True)
     return train_images, test_images
-
-
-def grey(inputs: torch.Tensor, targets: torch.Tensor) -> Images:
-    """Normalise colours by ImageNet's statistics and mix them into grey, as `rainbownet.data.load` does."""
-    names = tuple(str(k) for k in range(10))
-    colours = Images(inputs, targets.long(), names, "cifar10", IMAGENET_MEAN, IMAGENET_STD)
-    weights = torch.tensor(LUMA)[:, None, None]
-    mixed = [(colours.normalise(part) * weights).sum(1, keepdim=True) for part in inputs.split(4096)]
-    return replace(colours, inputs=torch.cat(mixed), mean=(0.0,), std=(1.0,))
 
 
 def export(path: Path) -> None:
@@ -102,10 +82,6 @@ def export(path: Path) -> None:
         tensors |= {f"{split}_inputs": images.inputs, f"{split}_targets": images.targets}
     save_file(tensors, path)
     print(f"{path}: {path.stat().st_size / 2**20:.0f} MiB")
-
-
-def percent(net: nn.Module, images: Images) -> float:
-    return 100 * evaluate(net, images).accuracy
 
 
 def sampled(rainbow: rn.Rainbow, method: Method, batches: Loader, test: Images, options: Any) -> dict[str, Any]:
@@ -176,10 +152,16 @@ def run_network(kind: str, train_images: Images, test: Images, options: Any) -> 
     return {
         "trained": trained,
         "identity_draw": percent(exact, test),
-        "published": PUBLISHED[kind],
+        "published": published(kind),
         "seconds_training": trained_in,
         "rows": rows,
     }
+
+
+def published(kind: str) -> dict[str, float]:
+    """Return the published accuracies of a network."""
+    known = TUTORIAL[NETWORKS[kind]]
+    return {"trained": known["trained"], "sampled": known["published method"]}
 
 
 def describe(method: Method) -> str:

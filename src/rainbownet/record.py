@@ -1,8 +1,10 @@
 """What a result records beside its numbers: values that JSON knows, versions, the machine."""
 
 import math
+import os
 import platform
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -38,13 +40,29 @@ def versions() -> dict[str, str]:
     }
 
 
-def machine() -> dict[str, Any]:
-    """Return what is known of the machine: system, processor, threads, GPU."""
+def machine(device: Any = None) -> dict[str, Any]:
+    """Return what is known of the machine: system, processor, cores, threads used, GPU.
+
+    Args:
+        device: What was computed on; its GPU is named. Without, that of the machine is, if it has one.
+    """
     import torch
 
-    return {
+    known = {
         "system": platform.system(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
+    used = torch.cuda.is_available() if device is None else torch.device(device).type == "cuda"
+    return known | {"gpu": torch.cuda.get_device_name(device) if used else None}
+
+
+def _processor() -> str:
+    """Return the model of the processor, its architecture where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from rainbownet.experiments.figure import Claim, Figure
+from rainbownet.experiments.markdown import table
 from rainbownet.experiments.reproduce import read, tables_of
 from rainbownet.experiments.verdict import Verdict
 
@@ -104,5 +105,4 @@ def _section(content: Mapping[str, Any], claims: Iterable[Claim], pictures: str)
 
 
 def _table(frame: pd.DataFrame) -> str:
-    lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return table(list(frame.columns), frame.to_numpy().tolist())
