@@ -1,6 +1,7 @@
 """Gaussianity: normal rows pass at the level of the test, Laplace and uniform ones do not, and numbers are SciPy's."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import stats
@@ -71,6 +72,20 @@ def test_other_laws_are_detected(kind, sign):
     normal = gaussianity(rows_of("normal", 600), directions=[1, 2, 3, 4])
     assert (normal.p_corrected > 0.01).all()
     assert (normal.excess_kurtosis.abs() < 4 * normal.excess_kurtosis_error).all()
+
+
+def test_p_of_the_kurtosis_is_uniform_for_normal_rows_and_small_for_tails_a_distance_does_not_see():
+    generator = torch.Generator().manual_seed(3)
+    found = [
+        gaussianity(torch.randn(80, 3, generator=generator), directions=[1, 2, 3], simulations=199, seed=seed)
+        for seed in range(60)
+    ]
+    assert stats.kstest(pd.concat(found).p_kurtosis, "uniform").pvalue > 0.01
+    tails = torch.randn(300, 1, generator=generator, dtype=torch.float64)
+    tails[:3] *= 4
+    table = gaussianity(tails, directions=[1])
+    assert table.p_corrected.item() > 0.05
+    assert table.p_kurtosis.item() < 0.01
 
 
 def test_large_samples_use_the_null_of_smaller_ones():

@@ -133,11 +133,22 @@ def test_rejections_allow_for_the_number_of_tests():
     planted = Report(
         "planted",
         layers=pd.DataFrame({"layer": ["x", "y"]}),
-        gaussianity=pd.DataFrame({"layer": ["x"] * 6 + ["y"] * 54, "p_corrected": p}),
+        gaussianity=pd.DataFrame({"layer": ["x"] * 6 + ["y"] * 54, "p_corrected": p, "p_kurtosis": 0.5}),
     )
     count_rejections(planted)
     assert list(planted.layers["directions"]) == [6, 54]
     assert list(planted.layers["rejected"]) == [6, 0]
+
+
+def test_heavy_tails_are_not_called_normal_whatever_the_distance():
+    planted = Report(
+        "planted",
+        layers=pd.DataFrame({"layer": ["x"]}),
+        gaussianity=pd.DataFrame({"layer": "x", "p_corrected": [0.4, 0.4], "p_kurtosis": [0.0005, 0.6]}),
+    )
+    count_rejections(planted)
+    assert list(planted.gaussianity["normal"]) == [False, True]
+    assert list(planted.layers["rejected"]) == [1]
 
 
 def test_weights_that_are_not_normal_are_pointed_out():

@@ -62,6 +62,20 @@ def test_plots_hold_the_numbers(report, text):
     assert {t["meta"]["layer"] for t in figures["bulk"]["data"]} == set(report.layers["layer"])
 
 
+def test_the_networks_on_top_are_those_behind_the_law(tmp_path):
+    rainbow = rn.fit([network(seed) for seed in range(2)], batches(100))
+    rainbow.save(tmp_path / "two.rainbow")
+    text = page(collect(rn.load(tmp_path / "two.rainbow")))
+    assert "<b>2</b><span>networks behind the law" in text
+    assert "2 behind the law; the one shown is the reference" in text
+
+
+def test_densities_open_on_the_layer_with_the_most_eigenvalues(report, text):
+    visible = {t["meta"]["layer"] for t in embedded(text, "figures")["bulk"]["data"] if t["visible"]}
+    sizes = report.layers.set_index("layer")[["rows", "dimensions"]].min(axis=1)
+    assert sizes[list(visible)].tolist() == [sizes.max()]
+
+
 def test_every_plot_has_a_place_and_every_place_a_plot(text):
     places = re.findall(r'id="plot-(\w+)"', text)
     assert sorted(places) == sorted(embedded(text, "figures"))
@@ -155,6 +169,31 @@ def test_every_plot_is_drawn(tmp_path, text):
     assert state is not None
     assert f'data-drawn="{len(embedded(text, "figures"))}"' in state[0]
     assert 'data-errors=""' in state[0]
+
+
+WIDTHS = """<body style="margin:0"><iframe src="inner.html" style="border:0;width:{width}px;height:3000px"></iframe>
+<script>setTimeout(function () {{
+  var inner = document.querySelector("iframe").contentDocument, found = [];
+  inner.querySelectorAll("main *").forEach(function (part) {{
+    if (part.getBoundingClientRect().right > {width} && !part.closest(".scroll")) found.push(part.tagName);
+  }});
+  inner.querySelectorAll(".scroll").forEach(function (box) {{
+    if ({width} >= 1200 && box.scrollWidth > box.clientWidth) found.push("TABLE " + box.innerText.slice(0, 40));
+  }});
+  document.documentElement.dataset.beyond = found.join("|") || "none";
+}}, 9000);</script></body>"""
+"""A frame narrower than a window can be; it lists what is wider, and tables cut where they need not be."""
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize(
+    "width", [pytest.param(400, marks=pytest.mark.slow), pytest.param(800, marks=pytest.mark.slow), 1200]
+)
+def test_nothing_is_wider_than_the_window_and_tables_fit_a_wide_one(tmp_path, text, width):
+    (tmp_path / "inner.html").write_text(text, encoding="utf-8")
+    (tmp_path / "page.html").write_text(WIDTHS.format(width=width), encoding="utf-8")
+    found = opened(tmp_path, "--dump-dom", "--allow-file-access-from-files", "--window-size=1300,3000")
+    assert re.search(r'data-beyond="([^"]*)"', found.stdout)[1] == "none"
 
 
 @pytest.mark.extra

@@ -54,7 +54,8 @@ def gaussianity(
         - `ks`, `p`: Kolmogorov–Smirnov distance from N(0, 1) and exact two-sided p-value, as published;
         - `ks_corrected`, `p_corrected`: the same for coordinates divided by their own deviation (p by Monte Carlo:
             Lilliefors, J. Am. Stat. Assoc. 62, 1967; at least 1 / (simulations + 1));
-        - `excess_kurtosis`, `excess_kurtosis_error`: 0 for a normal law, and the standard error under one.
+        - `excess_kurtosis`, `excess_kurtosis_error`: 0 for a normal law, and the standard error under one;
+        - `p_kurtosis`: two-sided, by the same samples; it sees tails to which distances are blind.
 
     Raises:
         RainbowError: If there are fewer than 8 rows, a direction is not there, or rows are zero or not finite.
@@ -73,13 +74,17 @@ def gaussianity(
     if simulations < 1:
         raise RainbowError(f"simulations: at least 1 is needed, got {simulations}")
     count = len(coordinates)
-    null = _null(min(count, LARGEST_NULL), simulations, centred, seed)
+    size = min(count, LARGEST_NULL)
+    null, null_kurtosis = _null(size, simulations, centred, seed)
     table = []
     for direction in chosen:
         x = coordinates[:, direction - 1]
         standard = _standardised(x, centred)
         published = kstest(x, "norm")
         distance = float(_distances(np.sort(standard)[None])[0])
+        kurtosis = float((standard**4).mean() - 3)
+        scaled = kurtosis * math.sqrt(count / size)
+        beyond = min(int((null_kurtosis >= scaled).sum()), int((null_kurtosis <= scaled).sum()))
         table.append(
             {
                 "direction": direction,
@@ -89,8 +94,9 @@ def gaussianity(
                 "p": float(published.pvalue),
                 "ks_corrected": distance,
                 "p_corrected": (1 + int((null >= _scaled(distance, count)).sum())) / (1 + simulations),
-                "excess_kurtosis": float((standard**4).mean() - 3),
+                "excess_kurtosis": kurtosis,
                 "excess_kurtosis_error": math.sqrt(24 / count),
+                "p_kurtosis": min(1.0, 2 * (1 + beyond) / (1 + simulations)),
             }
         )
     return pd.DataFrame(table)
@@ -190,12 +196,14 @@ def _scaled(distance: float | np.ndarray, n: int) -> float | np.ndarray:
     return distance * (math.sqrt(n) + 0.12 + 0.11 / math.sqrt(n))
 
 
-def _null(n: int, simulations: int, centred: bool, seed: int) -> np.ndarray:
-    """Return scaled distances of normal samples after their own standardisation."""
+def _null(n: int, simulations: int, centred: bool, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return scaled distances and excess kurtoses of normal samples after their own standardisation."""
     generator = np.random.default_rng(seed)
     parts = []
     block = max(1, 1_000_000 // n)
     for start in range(0, simulations, block):
         samples = generator.standard_normal((min(block, simulations - start), n))
-        parts.append(_scaled(_distances(np.sort(_standardised(samples, centred), axis=-1)), n))
-    return np.concatenate(parts)
+        standard = _standardised(samples, centred)
+        parts.append((_scaled(_distances(np.sort(standard, axis=-1)), n), (standard**4).mean(-1) - 3))
+    distances, kurtoses = zip(*parts, strict=True)
+    return np.concatenate(distances), np.concatenate(kurtoses)

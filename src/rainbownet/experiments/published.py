@@ -120,13 +120,17 @@ SAME_TASK, OTHER_TASK = 1.0, 0.2
 
 
 def log_slope(values: ByWidth, low: float, high: float) -> float:
-    """Return the slope of logarithms over widths from `low` to `high`, those that were published.
+    """Return the slope of logarithms over published widths from `low` to `high`, the two next to them at least.
 
     Example:
         >>> round(log_slope(COVARIANCE_ERROR["j = 2"], 0.125, 4.0), 2)
         -0.32
+        >>> log_slope({1.0: 1.0, 2.0: 0.5, 4.0: 0.25}, 1.1, 1.9)
+        -1.0
     """
     known = [width for width in values if low <= width <= high]
+    if len(known) < 2:
+        known = sorted(values, key=lambda width: abs(log(width * width / (low * high))))[:2]
     first, last = min(known), max(known)
     return log(values[last] / values[first]) / log(last / first)
 

@@ -135,9 +135,12 @@ class _Steps:
 
     def _about(self, rainbow: Rainbow) -> None:
         options, report = rainbow.preset.to_dict(), self.report
+        report.fitted = rainbow.networks
         report.facts["Networks"] = f"{rainbow.networks} behind the law"
         if len(self.things) > 1:
             report.facts["Networks"] += f", {len(self.things)} compared"
+        elif rainbow.networks > 1:
+            report.facts["Networks"] += "; the one shown is the reference, whose basis the law is in"
         report.facts["Law"] = _worded(options["law"])
         report.facts["Alignment"] = _worded(options["alignment"])
         report.facts["Draw"] = f"{options['draw']}; layers {options['tie']}; maps on {options['flatten']} at a flatten"

@@ -112,7 +112,9 @@ def count_rejections(report: Report) -> None:
     """Add to each layer how many directions were tested, and how many are not normal (Benjamini & Hochberg, 1995)."""
     if not len(report.gaussianity):
         return
-    adjusted = false_discovery_control(report.gaussianity["p_corrected"])
+    # Both tests of a direction: twice the smaller p.
+    smaller = report.gaussianity[["p_corrected", "p_kurtosis"]].min(axis=1)
+    adjusted = false_discovery_control((2 * smaller).clip(upper=1.0))
     report.gaussianity["normal"] = adjusted > LEVEL
     tested = Counter(report.gaussianity["layer"])
     rejected = Counter(report.gaussianity["layer"][adjusted <= LEVEL])

@@ -201,8 +201,13 @@ def _bulk(report: Report) -> Any:
     go = _go()
     figure = go.Figure()
     groups: list[Any] = list(report.bulk.groupby("layer", sort=False))
+    shown = _most_eigenvalues(report)
     for k, (layer, part) in enumerate(groups):
-        own: dict[str, Any] = {"meta": {"layer": str(layer)}, "visible": k == 0, "hovertemplate": "%{x:.2f}: %{y:.3f}"}
+        own: dict[str, Any] = {
+            "meta": {"layer": str(layer)},
+            "visible": str(layer) == shown,
+            "hovertemplate": "%{x:.2f}: %{y:.3f}",
+        }
         kinds: dict[str, Any] = {str(kind): own_part for kind, own_part in part.groupby("kind", sort=False)}
         colour = layer_colour(k, len(groups))
         bins, white, outliers = kinds["bin"], kinds["white"], kinds.get("outlier")
@@ -217,6 +222,13 @@ def _bulk(report: Report) -> Any:
             figure.add_trace(go.Scatter(x=x, y=y, name="outliers", mode="markers", marker=marker, **own))
     figure.update_layout(bargap=0)
     return _laid_out(figure, "eigenvalue / mean", "density")
+
+
+def _most_eigenvalues(report: Report) -> str:
+    """Return the layer whose spectrum has the most eigenvalues, which a histogram shows best."""
+    layers = report.layers[report.layers["layer"].isin(report.bulk["layer"])]
+    sizes = layers[["rows", "dimensions"]].min(axis=1)
+    return str(layers["layer"][sizes.idxmax()])
 
 
 def _by_layer(table: pd.DataFrame, x: str, y: str, hover: str, *, error: str | None = None) -> Any:

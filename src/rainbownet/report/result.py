@@ -14,6 +14,7 @@ class Report:
     Attributes:
         title: What the report is about.
         facts: What was fitted and on what, as label → text.
+        fitted: How many networks the law was fitted on; a rainbow's may be more than are shown.
         networks: A row per network: `network`, `parameters`, and `accuracy` and `loss` on the labelled images.
         populations: A row per population of neurons: `population`, `neurons`, `numbers`, `frozen`, `writers`,
             `readers`, `rank` of its law and `effective_rank` of its covariance.
@@ -38,6 +39,7 @@ class Report:
 
     title: str
     facts: dict[str, str] = field(default_factory=dict)
+    fitted: int = 0
     networks: pd.DataFrame = field(default_factory=pd.DataFrame)
     populations: pd.DataFrame = field(default_factory=pd.DataFrame)
     layers: pd.DataFrame = field(default_factory=pd.DataFrame)

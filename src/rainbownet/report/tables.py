@@ -1,8 +1,7 @@
-"""Tables of a report: data frames as HTML that scrolls inside its own box."""
+"""Tables of a report: which columns of which data frame are shown, and how values read."""
 
 import math
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -11,31 +10,89 @@ Columns = Mapping[str, tuple[str, str]]
 """By column of the frame: heading, and how values are shown: "text", "number", "count", "percent" or "p"."""
 
 
-def table(frame: pd.DataFrame, columns: Columns) -> str:
-    """Return a data frame as an HTML table.
+NETWORKS: Columns = {
+    "network": ("Network", "text"),
+    "parameters": ("Parameters", "count"),
+    "accuracy": ("Accuracy", "percent"),
+    "loss": ("Loss", "number"),
+}
+SAMPLES: Columns = {
+    "width": ("Width ×", "number"),
+    "law": ("Law", "text"),
+    "accuracy": ("Accuracy", "percent"),
+    "loss": ("Loss", "number"),
+    "similarity": ("Similarity", "number"),
+    "error": ("Error", "number"),
+    "copy_score": ("Copy score", "number"),
+    "copy_baseline": ("of a Gaussian", "number"),
+    "images": ("Images", "count"),
+}
+POPULATIONS: Columns = {
+    "population": ("Population", "text"),
+    "neurons": ("Neurons", "count"),
+    "numbers": ("Numbers each", "count"),
+    "rank": ("Rank", "count"),
+    "effective_rank": ("Effective rank", "number"),
+    "frozen": ("Frozen", "text"),
+    "writers": ("Written by", "text"),
+    "readers": ("Read by", "text"),
+}
+LAYERS: Columns = {
+    "layer": ("Layer", "text"),
+    "channels": ("Channels read", "count"),
+    "rows": ("Rows", "count"),
+    "dimensions": ("Dimensions", "count"),
+    "effective_rank": ("Effective rank", "number"),
+    "decay": ("Decay per rank", "number"),
+    "decay_error": ("± s.e.", "number"),
+    "activation_rank": ("Effective rank read", "number"),
+    "activation_exponent": ("Exponent read", "number"),
+    "activation_exponent_error": ("± s.e. read", "number"),
+}
+COMPARISON: Columns = {
+    "network": ("Network", "text"),
+    "layer": ("Layer", "text"),
+    "channels_a": ("Channels", "count"),
+    "similarity": ("Similarity", "number"),
+    "held_similarity": ("held out", "number"),
+    "error": ("Error", "number"),
+    "held_error": ("held out", "number"),
+    "weights": ("Weights as they are", "number"),
+    "weights_aligned": ("aligned", "number"),
+    "weights_random": ("at random", "number"),
+}
+BULK: Columns = {
+    "layer": ("Layer", "text"),
+    "outside": ("Outside", "percent"),
+    "outside_whitened": ("Outside, whitened", "percent"),
+    "spikes": ("Outliers", "count"),
+    "largest": ("Largest", "number"),
+    "upper_edge": ("Upper edge", "number"),
+    "directions": ("Directions tested", "count"),
+    "rejected": ("not normal", "count"),
+}
+GAUSSIANITY: Columns = {
+    "layer": ("Layer", "text"),
+    "direction": ("Direction", "count"),
+    "rows": ("Rows", "count"),
+    "p_corrected": ("p", "p"),
+    "p": ("p, as published", "p"),
+    "p_kurtosis": ("p of kurtosis", "p"),
+    "excess_kurtosis": ("Excess kurtosis", "number"),
+    "excess_kurtosis_error": ("± s.e.", "number"),
+    "normal": ("Normal", "text"),
+}
 
-    Args:
-        frame: The numbers.
-        columns: Which columns, in order; those the frame does not have, or only without values, are left out.
 
-    Returns:
-        HTML; text is escaped.
+def present(frame: pd.DataFrame, columns: Columns) -> Columns:
+    """Return the columns that a data frame has values for, in order.
 
     Example:
-        >>> print(table(pd.DataFrame({"share": [0.25]}), {"share": ("Share", "percent")}))
-        <div class="scroll"><table><thead><tr><th class="n">Share</th></tr></thead>
-        <tbody>
-        <tr><td class="n">25.0 %</td></tr>
-        </tbody></table></div>
+        >>> frame = pd.DataFrame({"share": [0.25], "loss": [None]})
+        >>> present(frame, {"loss": ("Loss", "number"), "share": ("Share", "percent"), "width": ("Width", "number")})
+        {'share': ('Share', 'percent')}
     """
-    shown = {name: how for name, how in columns.items() if name in frame and not frame[name].isna().all()}
-    heads = "".join(f"<th{_align(kind)}>{escape(title)}</th>" for title, kind in shown.values())
-    lines = []
-    for row in frame[list(shown)].itertuples(index=False):
-        cells = "".join(_cell(value, kind) for value, (_, kind) in zip(row, shown.values(), strict=True))
-        lines.append(f"<tr>{cells}</tr>")
-    body = "\n".join(lines)
-    return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    return {name: how for name, how in columns.items() if name in frame and not frame[name].isna().all()}
 
 
 def shown(value: Any, kind: str) -> str:
@@ -60,11 +117,3 @@ def shown(value: Any, kind: str) -> str:
     if kind in ("number", "p"):
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
     return str(value)
-
-
-def _cell(value: Any, kind: str) -> str:
-    return f"<td{_align(kind)}>{escape(shown(value, kind))}</td>"
-
-
-def _align(kind: str) -> str:
-    return "" if kind == "text" else ' class="n"'

@@ -27,7 +27,8 @@ def write_report(subjects: Any, path: str | PathLike[str], loader: Any = None, *
         FileError: If the file cannot be written.
         RainbowError: As `rainbownet.report.collect`.
     """
-    require("plotly.graph_objects", extra="report")
+    for name in ("plotly.graph_objects", "jinja2"):
+        require(name, extra="report")
     report = collect(subjects, loader, **options)
     write_text(path, page(report))
     return report
