@@ -77,8 +77,8 @@ def test_other_laws_are_detected(kind, sign):
 def test_p_of_the_kurtosis_is_uniform_for_normal_rows_and_small_for_tails_a_distance_does_not_see():
     generator = torch.Generator().manual_seed(3)
     found = [
-        gaussianity(torch.randn(80, 3, generator=generator), directions=[1, 2, 3], simulations=199, seed=seed)
-        for seed in range(60)
+        gaussianity(torch.randn(80, 3, generator=generator), directions=[1], simulations=199, seed=seed)
+        for seed in range(150)
     ]
     assert stats.kstest(pd.concat(found).p_kurtosis, "uniform").pvalue > 0.01
     tails = torch.randn(300, 1, generator=generator, dtype=torch.float64)

@@ -18,8 +18,6 @@ from rainbownet.training import evaluate
 
 NETWORK = "tutorial_cnn"
 FACTORS = (1.0, 2.0, 4.0)
-SEEDS = range(3)
-
 ALIGNMENTS = {"rotation": rn.PAPER.but(flatten="features"), "least squares": rn.BEST.but(draw="gaussian")}
 LAWS = ("full", "factored", "white")
 
@@ -29,10 +27,11 @@ def compute(context: Context) -> Outcome:
     grey = {"grayscale": True}
     train, test = context.images(**grey), context.images(split="test", **grey)
     recipe = context.scale.tutorial
-    nets = context.train(NETWORK, recipe=recipe, seeds=SEEDS, **grey).all()
+    seeds = range(context.scale.width_seeds)
+    nets = context.train(NETWORK, recipe=recipe, seeds=seeds, **grey).all()
     batches = context.batches(train)
     rows = []
-    for seed, net in zip(SEEDS, nets, strict=True):
+    for seed, net in zip(seeds, nets, strict=True):
         trained = 100 * evaluate(net, test).accuracy
         for alignment, preset in ALIGNMENTS.items():
             mean = alignment == "least squares"
@@ -45,7 +44,7 @@ def compute(context: Context) -> Outcome:
                     rows.append({**keys, "accuracy": 100 * evaluate(drawn, test).accuracy, "trained": trained})
     tables = {"accuracy": pd.DataFrame(rows), "numbers": numbers(nets[0])}
     mean = tables["accuracy"]["trained"].mean()
-    return Outcome(tables, f"{len(SEEDS)} {NETWORK}, {recipe.epochs} epochs, {mean:.1f} %")
+    return Outcome(tables, f"{len(seeds)} {NETWORK}, {recipe.epochs} epochs, {mean:.1f} %")
 
 
 def numbers(net: nn.Module) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -19,18 +20,15 @@ from rainbownet.training import evaluate
 METHODS = {"published method": rn.PAPER.but(flatten="features"), "ours": rn.BEST}
 
 
-SEEDS = range(3)
-PAIRS = ((0, 1), (0, 2), (1, 2))
-
-
 def compute(context: Context) -> Outcome:
     """Train perceptrons and convolutional networks, align the former two by two, and resample each."""
     grey = {"grayscale": True}
     train, test = context.images(**grey), context.images(split="test", **grey)
     recipe = context.scale.tutorial
-    perceptrons = context.train("tutorial_mlp", recipe=recipe, seeds=SEEDS, **grey).all()
-    convolutional = context.train("tutorial_cnn", recipe=recipe, seeds=SEEDS, **grey).all()
-    start = context.train("tutorial_mlp", recipe=context.untrained(recipe), seeds=SEEDS, **grey).all()
+    seeds = range(max(2, context.scale.width_seeds))
+    perceptrons = context.train("tutorial_mlp", recipe=recipe, seeds=seeds, **grey).all()
+    convolutional = context.train("tutorial_cnn", recipe=recipe, seeds=seeds, **grey).all()
+    start = context.train("tutorial_mlp", recipe=context.untrained(recipe), seeds=seeds, **grey).all()
     batches = context.batches(train)
     pixels = train.inputs[0].numel()
     similarity = pd.concat(
@@ -38,11 +36,11 @@ def compute(context: Context) -> Outcome:
     )
     spectra = pd.concat(
         _learned(weight_spectra(align_networks(net, batches), initial=[own])).assign(seed=seed)
-        for seed, net, own in zip(SEEDS, perceptrons, start, strict=True)
+        for seed, net, own in zip(seeds, perceptrons, start, strict=True)
     )
     rows = []
     for name, nets in (("tutorial_mlp", perceptrons), ("tutorial_cnn", convolutional)):
-        for seed, net in zip(SEEDS, nets, strict=True):
+        for seed, net in zip(seeds, nets, strict=True):
             accuracies = {"trained": net}
             for method, preset in METHODS.items():
                 rainbow = rn.fit(net, batches, preset=preset)
@@ -52,14 +50,14 @@ def compute(context: Context) -> Outcome:
                 accuracy = 100 * evaluate(module, test).accuracy
                 rows.append({"network": name, "seed": seed, "what": what, "accuracy": accuracy})
     tables = {"accuracy": pd.DataFrame(rows), "similarity": similarity, "spectra": spectra}
-    words = f"{len(SEEDS)} perceptrons, {len(SEEDS)} convolutional networks, {recipe.epochs} epochs"
+    words = f"{len(seeds)} perceptrons, {len(seeds)} convolutional networks, {recipe.epochs} epochs"
     return Outcome(tables, words)
 
 
 def _similarity(nets: list[Any], state: str, batches: Any, pixels: int) -> pd.DataFrame:
     """Return the similarity of each pair of perceptrons at their hidden layers."""
     parts = []
-    for k, (a, b) in enumerate(PAIRS):
+    for k, (a, b) in enumerate(combinations(range(len(nets)), 2)):
         table = align_networks([nets[a], nets[b]], batches, holdout=0.0).table()
         hidden = table[(table["network"] == 1) & (table["channels"] != pixels)]
         parts.append(hidden[["layer", "similarity"]].assign(state=state, seed=k))
