@@ -14,6 +14,7 @@ from rainbownet.cli.report import Report
 from rainbownet.cli.reproduce import Reproduce
 from rainbownet.cli.root import HELP, run, shown_default, version
 from rainbownet.cli.sample import Sample
+from rainbownet.cli.similarity import Similarity as OfLayers
 from rainbownet.cli.train import Train
 
 app = App(
@@ -30,7 +31,7 @@ analyze = App(
     help="Analyse networks as published: spectra, clipping, convergence, similarity, Gaussianity, bulk, dynamics.",
 )
 for group, verbs in (
-    (app, (Demo, Info, Fit, Sample, Limit, Compare, Path, Report, Train, Reproduce)),
+    (app, (Demo, Info, Fit, Sample, Limit, Compare, OfLayers, Path, Report, Train, Reproduce)),
     (analyze, (Spectra, Clipping, Convergence, Similarity, Gaussianity, Bulk, Dynamics)),
 ):
     for order, verb in enumerate(verbs):

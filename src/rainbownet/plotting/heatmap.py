@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,3 +44,24 @@ def heatmap(matrix: pd.DataFrame, *, title: str = "", ax: Any = None) -> Any:
             ax.plot(int(np.nanargmax(line)), row, "o", markersize=3.5, markerfacecolor="white", markeredgecolor=BLACK)
     ax.figure.colorbar(image, ax=ax, shrink=0.8)
     return ax
+
+
+def heatmaps(matrices: Mapping[str, pd.DataFrame]) -> Any:
+    """Draw several matrices of the same layers side by side.
+
+    Args:
+        matrices: By title.
+
+    Returns:
+        The figure.
+
+    Raises:
+        MissingExtra: Without matplotlib.
+    """
+    figures = require("matplotlib.figure", extra="plot")
+    rows, columns = next(iter(matrices.values())).shape
+    size = len(matrices) * (2.4 + 0.27 * columns), 1.8 + 0.27 * rows
+    figure = figures.Figure(figsize=size, dpi=130, layout="constrained")
+    for ax, (title, matrix) in zip(figure.subplots(1, len(matrices), squeeze=False)[0], matrices.items(), strict=True):
+        heatmap(matrix, title=title, ax=ax)
+    return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -31,7 +31,7 @@ MEASURES = (*MOMENT_MEASURES, "rsa")
 def similarity(
     a: nn.Module | Callable[[Any], Any] | Any,
     b: nn.Module | Callable[[Any], Any] | Any,
-    loader: Iterable[Any] | None = None,
+    loader: Any = None,
     *,
     layers_a: Sequence[str] | None = None,
     layers_b: Sequence[str] | None = None,

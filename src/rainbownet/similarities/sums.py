@@ -14,6 +14,7 @@ a tilde for a diagonal set to zero, so that it streams and never forms a Gram ma
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,14 +112,15 @@ class Sums:
         if self.centred and not self.count:
             self.x.about(rows_x)
             self.y.about(rows_y)
+        dtype = functools.reduce(torch.promote_types, map(product_dtype, (*rows_x, *rows_y)))
         for start in range(0, len(rows_x[0]), SLAB):
-            x = self.x.slab([r[start : start + SLAB] for r in rows_x])
-            y = self.y.slab([r[start : start + SLAB] for r in rows_y])
+            x = self.x.slab([r[start : start + SLAB] for r in rows_x], dtype)
+            y = self.y.slab([r[start : start + SLAB] for r in rows_y], dtype)
             norms_x, norms_y = self.x.add(x), self.y.add(y)
             self._cross += x.mT @ y
             self._norms += norms_x.double().mT @ norms_y.double()
-            self._x_by_y += x.mT @ norms_y.to(x.dtype)
-            self._y_by_x += y.mT @ norms_x.to(y.dtype)
+            self._x_by_y += x.mT @ norms_y
+            self._y_by_x += y.mT @ norms_x
         self.count += len(rows_x[0])
         return self
 
@@ -217,10 +219,9 @@ class _Side:
             (total,) = sum_over_ranks([self.shift])
             self.shift = total / dist.get_world_size()
 
-    def slab(self, rows: Sequence[Tensor]) -> Tensor:
+    def slab(self, rows: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
         """Return the rows of all layers next to each other, shifted."""
-        joined = torch.cat([r.to(product_dtype(r)) for r in rows], dim=1)
-        return joined - self.shift.to(joined.dtype)
+        return torch.cat([r.to(dtype) for r in rows], dim=1) - self.shift.to(dtype)
 
     def add(self, rows: Tensor) -> Tensor:
         """Add the side's own sums; return the squared norms of the rows, layer by layer."""
