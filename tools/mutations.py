@@ -97,8 +97,9 @@ def _sites(node: ast.AST, path: tuple, function: str) -> Iterator[tuple[tuple, a
         return
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("warnings.warn", "TypeVar"):
         return
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        function = f"{function}.{node.name}".lstrip(".")
+    if isinstance(node, ast.keyword) and node.arg in ("strict", "stacklevel"):
+        return
+    inside = f"{function}.{node.name}".lstrip(".") if isinstance(node, ast.FunctionDef | ast.ClassDef) else function
     if isinstance(node, ast.expr) and hasattr(node, "lineno"):
         yield path, node, function
     for name, value in ast.iter_fields(node):
@@ -109,9 +110,10 @@ def _sites(node: ast.AST, path: tuple, function: str) -> Iterator[tuple[tuple, a
         if isinstance(value, list):
             for i, item in enumerate(value):
                 if isinstance(item, ast.AST):
-                    yield from _sites(item, (*path, (name, i)), function)
+                    yield from _sites(item, (*path, (name, i)), inside if name == "body" else function)
         elif isinstance(value, ast.AST):
-            yield from _sites(value, (*path, (name, None)), function)
+            # Defaults of parameters are evaluated outside the function.
+            yield from _sites(value, (*path, (name, None)), function if name == "args" else inside)
 
 
 def _changes(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:

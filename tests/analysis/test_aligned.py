@@ -191,3 +191,11 @@ def test_what_cannot_be_is_refused():
 def test_too_few_rows_are_warned_of():
     with pytest.warns(RainbowWarning, match="9 rows to align 12 channels"):
         align_networks([chain((8, 12, 3)), chain((8, 12, 3), seed=1)], batches(n=10))
+
+
+def test_networks_of_other_widths_are_aligned_to_one_of_them_but_have_no_mean():
+    nets = [chain(), chain((8, 12, 10, 3), seed=1)]
+    aligned = align_networks(nets, batches())
+    assert aligned["2"].maps[1].shape == (8, 12)
+    with pytest.raises(ArchitectureError, match=r"network 1: parameter '0.weight' has shape \(12, 8\)"):
+        align_networks(nets, batches(), reference="mean")

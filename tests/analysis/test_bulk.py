@@ -118,3 +118,17 @@ def test_inputs_without_meaning_are_refused():
         marchenko_pastur(torch.ones(4, 3), variance=-1.0)
     with pytest.raises(RainbowError, match="level"):
         marchenko_pastur(torch.ones(4, 3), level=0.0)
+
+
+@pytest.mark.parametrize(("level", "quantile"), [(0.01, 2.0234), (0.05, 0.9793)])
+def test_the_threshold_is_that_of_johnstone_with_the_tracy_widom_quantile(level, quantile):
+    bulk = marchenko_pastur(normal(90, 40, 0), level=level)
+    n, d = 89.5**0.5, 39.5**0.5
+    expected = ((n + d) ** 2 + (n + d) * (1 / n + 1 / d) ** (1 / 3) * quantile) / 90
+    assert bulk.threshold == pytest.approx(expected, rel=1e-3)
+
+
+def test_two_equal_eigenvalues_are_warned_of():
+    rows = normal(2, 5, 0)
+    with pytest.warns(RainbowWarning, match="all 2 eigenvalues are equal"):
+        marchenko_pastur(rows, rows / 2**0.5)

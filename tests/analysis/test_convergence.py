@@ -32,10 +32,11 @@ def test_the_operator_norm_is_that_of_dense_matrices(n, m, d, dtype):
     assert covariance_distance(a, b) == pytest.approx(np.linalg.norm(dense, 2), rel=1e-9)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
 @pytest.mark.parametrize("sizes", [(5, 7, 20), (30, 4, 10)])
-def test_lanczos_gives_the_same(monkeypatch, sizes):
+def test_lanczos_gives_the_same(monkeypatch, sizes, dtype):
     generator = torch.Generator().manual_seed(0)
-    a, b = (torch.randn(k, sizes[2], generator=generator, dtype=torch.float64) for k in sizes[:2])
+    a, b = (torch.randn(k, sizes[2], generator=generator, dtype=dtype) for k in sizes[:2])
     dense = covariance_distance(a, b), covariance_distance(b, a)
     monkeypatch.setattr(convergence, "DENSE", 3)
     assert (covariance_distance(a, b), covariance_distance(b, a)) == pytest.approx(dense, rel=1e-8)

@@ -92,3 +92,21 @@ def test_what_cannot_be_pooled_is_refused():
         weight_spectra(aligned, initial=[chain()])
     with pytest.raises(ArchitectureError, match=r"no parameter '4\.weight'"):
         weight_spectra(align_networks(chain(), batches()), initial=[chain((8, 8, 8))])
+
+
+def test_untrained_networks_are_pooled_like_trained_ones():
+    trained, untrained = [chain(seed=s) for s in (0, 1)], [chain(seed=s) for s in (2, 3)]
+    table = weight_spectra(align_networks(trained, batches()), pooled=(1, 2), initial=untrained)
+    assert table.index.is_unique
+    for name, module in (("0", 0), ("4", 4)):
+        part = table[(table["layer"] == name) & (table["state"] == "initial")]
+        for size in (1, 2):
+            rows = torch.cat([net[module].weight for net in untrained[:size]]).detach().double()
+            own = part[part["networks"] == size]
+            assert set(own["rows"]) == {len(rows)}
+            values = torch.linalg.svdvals(rows).square() / len(rows)
+            np.testing.assert_allclose(own["eigenvalue"], values.numpy(), rtol=1e-10)
+
+
+def test_tables_of_spectra_have_one_row_a_number():
+    assert activation_spectra(align_networks([chain(), chain(seed=1)], batches())).index.is_unique
