@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import rainbownet as rn
-from analysis.networks import batches, chain, rotated
+from analysis.networks import batches, chain, rotated, seeded
 from rainbownet.analysis import (
     activation_convergence,
     align_networks,
@@ -138,3 +138,16 @@ def test_what_has_no_widths_is_refused():
         activation_convergence(aligned, [1.0])
     with pytest.raises(RainbowError, match="a slope needs two widths"):
         width_slopes(activation_convergence(aligned, [1.0, 2.0]))
+
+
+def test_inputs_of_a_convolution_are_counted_at_every_position_of_its_kernel():
+    def convolutions(width: int) -> nn.Sequential:
+        return seeded(lambda: nn.Sequential(nn.Conv2d(2, width, 3), nn.ReLU(), nn.Conv2d(width, 4, (3, 2))), width)
+
+    aligned = align_networks([convolutions(5), convolutions(8)], batches((2, 7, 7), n=100), reference=1)
+    row = covariance_convergence(aligned, [0.5, 1.0]).set_index("layer").loc["2"]
+    small, wide = (rows.numpy() for rows in aligned["2"].rows)
+    expected = 6 * 5 * small.T @ small / 4 - 6 * 8 * wide.T @ wide / 4
+    assert row["dimension"] == 30
+    largest = np.linalg.norm(6 * 8 * wide.T @ wide / 4, 2)
+    assert row["error"] == pytest.approx(np.linalg.norm(expected, 2) / largest, rel=1e-9)

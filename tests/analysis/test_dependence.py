@@ -89,3 +89,9 @@ def test_rows_that_do_not_outnumber_their_directions_are_refused():
 def test_inputs_without_meaning_are_refused(given, message):
     with pytest.raises(RainbowError, match=message):
         neuron_dependence(normal(30, 4), **given)
+
+
+def test_two_neurons_of_a_network_make_a_pair():
+    rows = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 0] + [1] * 38)
+    assert len(neuron_dependence(rows, networks=labels, shuffles=9)) > 0

@@ -1,12 +1,14 @@
 """Spectra: eigenvalues of dense covariances, the units of figures, and the same for rotated copies."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from analysis.networks import batches, chain, rotated, weights
 from rainbownet.analysis import activation_spectra, align_networks, effective_ranks, weight_spectra
+from rainbownet.analysis.spectra import decay_fits
 from rainbownet.errors import ArchitectureError, RainbowError
 
 
@@ -110,3 +112,13 @@ def test_untrained_networks_are_pooled_like_trained_ones():
 
 def test_tables_of_spectra_have_one_row_a_number():
     assert activation_spectra(align_networks([chain(), chain(seed=1)], batches())).index.is_unique
+
+
+def test_fits_stand_beside_the_spectrum_they_are_of_whatever_the_order_of_names():
+    def spectrum(layer: str, rate: float) -> pd.DataFrame:
+        keys = {"layer": layer, "network": 0, "dimension": 20}
+        return pd.DataFrame({**keys, "rank": range(1, 21), "eigenvalue": [float(r) ** -rate for r in range(1, 21)]})
+
+    found = decay_fits(pd.concat([spectrum("b", 2.0), spectrum("a", 0.5)], ignore_index=True))
+    assert found["layer"].tolist() == ["b", "a"]
+    assert found["power"].tolist() == pytest.approx([2.0, 0.5])
