@@ -99,7 +99,7 @@ def sampled(rainbow: rn.Rainbow, method: Method, batches: Loader, test: Images, 
             flatten=method.flatten,
         )
         accuracies.append(percent(sample.network, test))
-        similarities.append(sample.alignment["similarity"].tolist())
+        similarities.append(sample.alignment["cosine"].tolist())
         if seed == 0:
             copies = list(sample.copy_scores().values())
     return {

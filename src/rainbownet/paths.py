@@ -188,7 +188,7 @@ def _through_rows(
     *,
     straight: bool,
 ) -> Callable[[float], nn.Module]:
-    tables = aligned_neurons([first, second], images, preset)
+    tables, _ = aligned_neurons([first, second], images, preset)
     blocks = {name: columns for name, (_, columns) in tables[0].rows.items()}
 
     def at(t: float) -> nn.Module:

@@ -54,7 +54,7 @@ def test_a_rotated_chain_is_moved_back():
             torch.linalg.eigvalsh(layer.moments[1]), torch.linalg.eigvalsh(layer.moments[0]), atol=1e-5, rtol=0
         )
         assert layer.held is not None
-        assert layer.held[1].error < 1e-6
+        assert layer.held[1].channel_error < 1e-6
         assert layer.held[1].similarity == pytest.approx(1, abs=1e-6)
 
 
@@ -64,7 +64,7 @@ def test_convolutions_are_rotated_on_their_channels_alone():
     assert [layer.shape for layer in aligned] == [(1, 3, 9), (1, 6, 9), (1, 5, 16)]
     for layer in list(aligned)[1:]:
         torch.testing.assert_close(covariance(layer, 1), covariance(layer, 0), atol=1e-4, rtol=0)
-        assert layer.fitted[1].error < 1e-5
+        assert layer.fitted[1].channel_error < 1e-5
     first = aligned["0"]
     assert torch.equal(first.maps[1], torch.eye(3).double())
     torch.testing.assert_close(covariance(first, 1), covariance(first, 0), atol=1e-4, rtol=0)
@@ -84,7 +84,7 @@ def test_moments_rotations_and_errors_are_the_textbook_ones():
     cosine = (w @ (u @ vh).T * z).sum() / np.sqrt((z**2).sum() * (w**2).sum())
     assert layer.held is not None
     assert layer.held[1].rows == 400
-    assert layer.held[1].error == pytest.approx(error, rel=1e-3)
+    assert layer.held[1].channel_error == pytest.approx(error, rel=1e-3)
     assert layer.held[1].cosine_error == pytest.approx(2 * (1 - cosine), rel=1e-3)
 
 
@@ -94,7 +94,7 @@ def test_a_network_of_doubled_channels_agrees_without_error():
     with torch.no_grad():
         wide[0].weight.copy_(net[0].weight.repeat(2, 1))
     layer = align_networks([net, wide], batches())["2"]
-    assert layer.fitted[1].error < 1e-6
+    assert layer.fitted[1].channel_error < 1e-6
     assert layer.fitted[1].similarity == pytest.approx(1, abs=1e-6)
 
 
@@ -141,7 +141,7 @@ def test_cases_agree_with_themselves(name):
     aligned = align_networks([net, net], [CASES[name].images(96)], holdout=0.0)
     parameters = dict(net.named_parameters())
     for layer in aligned:
-        assert layer.fitted[1].error < 1e-5, layer.name
+        assert layer.fitted[1].channel_error < 1e-5, layer.name
         torch.testing.assert_close(layer.rows[1], layer.rows[0], atol=1e-5, rtol=1e-5)
         assert layer.held is None
     for name in {layer.reader.parameter for layer in aligned}:

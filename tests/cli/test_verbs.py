@@ -176,7 +176,7 @@ def test_a_small_demo_tells_its_story(tmp_path):
     }
     smaller, whole = found["compressed"]
     assert smaller["bytes"] < whole["bytes"]
-    assert all(0 <= row[key] <= 1 for row in found["drawn"] for key in ("accuracy", "white", "similarity"))
+    assert all(0 <= row[key] <= 1 for row in found["drawn"] for key in ("accuracy", "white", "cosine"))
     assert "white control" in result.stdout
 
 

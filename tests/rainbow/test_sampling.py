@@ -29,7 +29,7 @@ def test_samples_of_every_width_have_the_outputs_of_the_trained_network(case, wi
     ours = sum(p.numel() for p in drawn.network.parameters())
     trained = sum(p.numel() for p in net.parameters())
     assert (ours > trained) == (width > 1)
-    assert drawn.alignment.similarity.between(-1, 1 + 1e-6).all() if preset is rn.BEST else len(drawn.alignment)
+    assert drawn.alignment.cosine.between(-1, 1 + 1e-6).all() if preset is rn.BEST else len(drawn.alignment)
 
 
 def test_the_sampled_network_has_the_class_and_the_names_of_the_trained_one():
@@ -222,3 +222,17 @@ def test_widths_for_products_widen_what_is_inside_residual_blocks():
     assert sample.conv1.out_channels == 8
     with pytest.raises(ArchitectureError, match="positive"):
         rainbow.product_widths(0)
+
+
+@pytest.mark.parametrize("width", [0.5, 1, 2])
+def test_without_held_out_images_the_error_is_that_on_those_used(width):
+    case = CASES["mlp"]
+    net, images = case.network(), case.images(400)
+    sample = rn.fit(net, [images], preset=rn.PAPER).draw([images], width=width, holdout=0.0)
+    row = sample.alignment.iloc[0]
+    assert not row["held_out"]
+    z, w = net[1](net[0](images)).double(), sample.network[1](sample.network[0](images)).double()
+    u, _, v = torch.linalg.svd(z.T @ w, full_matrices=False)
+    mapped = (z.norm() / w.norm()) * w @ (u @ v).T
+    assert row["error"] == pytest.approx(((mapped - z).norm() / z.norm()).square().item(), rel=1e-3)
+    assert row["cosine"] == pytest.approx(((mapped * z).sum() / (mapped.norm() * z.norm())).item(), rel=1e-3)

@@ -14,6 +14,7 @@ from torch import nn
 import rainbownet as rn
 from case_laws import Copies
 from cases import CASES, TOLERANCE, distance
+from rainbownet.errors import DataError, RainbowWarning
 
 OF_ONE_KIND = ["mlp", "norm_first", "norm_last", "channels_last", "resnet", "resnet_option_a", "separable", "shuffle"]
 
@@ -146,3 +147,33 @@ def test_two_processes_with_half_the_images_each_do_what_one_does(processes, tmp
     for name, value in one.items():
         scale = max(value.abs().max().item(), 1e-6)
         assert (first[name] - value).abs().max().item() <= TOLERANCE * scale, name
+
+
+def test_several_networks_say_how_well_they_match():
+    case = CASES["resnet"]
+    net, images = case.network(), case.images(256)
+    rainbow = rn.fit([net, net, case.network(1)], [images])
+    table = rainbow.alignment
+    assert sorted(set(table["network"])) == [1, 2]
+    copies, others = table[table["network"] == 1], table[table["network"] == 2]
+    assert (copies["held_similarity"] > 1 - 1e-5).all()
+    assert (copies["held_error"] < 1e-5).all()
+    assert (others["held_similarity"] < 0.99).all()
+    assert ((table["held_rows"] > 0) & (table["rows"] > 8 * table["held_rows"])).all()
+    assert rainbow.white().alignment is table
+    assert not len(rn.fit(net, [images]).alignment)
+
+
+def test_too_few_rows_for_several_networks_are_warned_of():
+    with torch.random.fork_rng(devices=[]):
+        nets = [nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 5)) for _ in range(2)]
+    with pytest.warns(RainbowWarning, match=r"layer '2': 1 rows to align 16 channels on; give at least 160"):
+        rn.fit(nets, [torch.ones(1, 12)])
+
+
+def test_the_mean_needs_images_that_can_be_read_again():
+    case = CASES["mlp"]
+    nets = [case.network(0), case.network(1)]
+    rn.fit(nets, iter([case.images(64)]))
+    with pytest.raises(DataError, match="an iterator gives its images once, and aligning to the mean reads them more"):
+        rn.fit(nets, iter([case.images(64)]), reference="mean")

@@ -38,7 +38,7 @@ def test_samples_and_controls_are_those_the_library_draws(nets, report):
         drawn = own.draw(batches(), width=2, seed=3)
         row = report.samples[(report.samples["width"] == 2) & (report.samples["law"] == law)].iloc[0]
         assert row["accuracy"] == evaluate(drawn.network, batches(100, seed=2)).accuracy
-        assert row["similarity"] == pytest.approx(drawn.alignment["similarity"].mean(), rel=1e-6)
+        assert row["cosine"] == pytest.approx(drawn.alignment["cosine"].mean(), rel=1e-6)
         assert row["held_out"]
 
 
@@ -110,13 +110,13 @@ def test_warnings_of_the_library_are_the_reports(nets):
     assert any("8 rows to align 12 channels" in text for text in few.warnings), few.warnings
 
 
-def sampled(drawn: float, white: float, *, held_out: bool = True, similarity: float = 0.9) -> Report:
+def sampled(drawn: float, white: float, *, held_out: bool = True, cosine: float = 0.9) -> Report:
     laws = ["rainbow", "white control"]
     return Report(
         "planted",
         networks=pd.DataFrame({"network": ["a"], "accuracy": [0.9]}),
         samples=pd.DataFrame({"width": 1, "law": laws, "accuracy": [drawn, white], "held_out": held_out}),
-        alignment=pd.DataFrame({"width": 1, "law": laws, "layer": "conv", "similarity": similarity}),
+        alignment=pd.DataFrame({"width": 1, "law": laws, "layer": "conv", "cosine": cosine}),
     )
 
 
@@ -125,7 +125,7 @@ def test_findings_speak_when_they_should_and_only_then():
     assert "white control reaches 87.0 %" in findings(sampled(0.88, 0.87))[0]
     assert "loses 30 points" in findings(sampled(0.6, 0.5))[0]
     assert "held out" in findings(sampled(0.88, 0.5, held_out=False))[0]
-    assert "similarity < 0.5) at conv" in findings(sampled(0.88, 0.5, similarity=0.2))[0]
+    assert "cosine < 0.5) at conv" in findings(sampled(0.88, 0.5, cosine=0.2))[0]
 
 
 def test_rejections_allow_for_the_number_of_tests():

@@ -35,7 +35,7 @@ def test_the_numbers_shown_are_those_computed(report, text):
     shown = tables.named("Copy score")
     for row, expected in zip(shown, report.samples.to_dict("records"), strict=True):
         assert row["Accuracy"] == f"{100 * expected['accuracy']:.1f} %"
-        assert row["Similarity"] == f"{expected['similarity']:.3g}"
+        assert row["Cosine"] == f"{expected['cosine']:.3g}"
         assert row["Law"] == expected["law"]
     networks = tables.named("Parameters")
     assert [row["Network"] for row in networks] == ["<a>", "b", "c"]

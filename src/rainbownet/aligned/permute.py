@@ -1,19 +1,17 @@
 """Matching neurons by permutation: the same function, its neurons in the order of another network's."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from rainbownet.aligned.assignment import assign
-from rainbownet.aligned.basis import channel_rows
+from rainbownet.aligned.pairs import ActivationPairs
 from rainbownet.errors import ArchitectureError
 from rainbownet.graph import Network, Reader
-from rainbownet.moments import CrossMoment
-from rainbownet.walk import AlignmentImages, Chunk, Visitor
+from rainbownet.walk import AlignmentImages
 
 
 def permuted(first: Network, second: Network, images: AlignmentImages) -> Network:
@@ -32,9 +30,11 @@ def permuted(first: Network, second: Network, images: AlignmentImages) -> Networ
     Raises:
         ArchitectureError: If a layer reads several channels of one neuron.
     """
-    matcher = _Matcher(first)
-    images.walk([first, second], matcher, least=math.inf)
-    orders = matcher.orders()
+    # Neurons are matched across groups of channels as well.
+    readers = [replace(reader, groups=1) for reader in first.readers if not reader.frozen]
+    pairs = ActivationPairs([first, second], readers, "channels", right_self=False)
+    images.walk([first, second], pairs, least=math.inf)
+    orders = _orders(first, pairs)
     result = second.like(second.example)
     values, targets = second.parameters, result.parameters
     with torch.no_grad():
@@ -74,38 +74,19 @@ def _permute_reading(network: Network, reader: Reader, orders: dict[str, np.ndar
     weight.copy_(split.reshape(shape).movedim(-1, axis))
 
 
-class _Matcher(Visitor):
-    """Sums, for each population, the cross moments of every activation its neurons appear in."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.moments: dict[tuple[fx.Node, int], CrossMoment] = {}
-        self.readers = {(r.source, r.dim): r for r in network.readers if not r.frozen}
-
-    def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
-        for key, reader in self.readers.items():
-            if reader.source is not node:
+def _orders(network: Network, pairs: ActivationPairs) -> dict[str, np.ndarray]:
+    """Return, for each population, which neuron of the second network takes the place of each of the first."""
+    gains: dict[str, Tensor] = {}
+    sizes = {p.name: len(p) for p in network.populations if not p.frozen}
+    for key, reader in pairs.readers.items():
+        cross = pairs.pairs[key, 1].fitted[0].cross.real.cpu()
+        owners = network.neurons_read(reader)
+        for name, n in sizes.items():
+            mine = [(i, k) for i, (owner, k) in enumerate(owners) if owner == name]
+            if not mine:
                 continue
-            left, right = (channel_rows(value, reader).transpose(0, 1).flatten(1) for value in values)
-            if key not in self.moments:
-                dtype = torch.complex128 if left.is_complex() else torch.float64
-                size = left.shape[1]
-                self.moments[key] = CrossMoment(size, size, right_self=False, dtype=dtype, device=left.device)
-            self.moments[key].update(left, right)
-
-    def orders(self) -> dict[str, np.ndarray]:
-        """Return, for each population, which neuron of the second network takes the place of each of the first."""
-        gains: dict[str, Tensor] = {}
-        sizes = {p.name: len(p) for p in self.network.populations if not p.frozen}
-        for key, reader in self.readers.items():
-            cross = self.moments[key].all_reduce().check(f"layer {reader.layer!r}").cross.real.cpu()
-            owners = self.network.neurons_read(reader)
-            for name, n in sizes.items():
-                mine = [(i, k) for i, (owner, k) in enumerate(owners) if owner == name]
-                if not mine:
-                    continue
-                at, number = (torch.tensor(part) for part in zip(*mine, strict=True))
-                block = torch.zeros(n, n, dtype=torch.float64)
-                block[number[:, None], number[None]] = cross[at[:, None], at[None]]
-                gains[name] = gains.get(name, torch.zeros(n, n, dtype=torch.float64)) + block
-        return {name: assign(gain) for name, gain in gains.items()}
+            at, number = (torch.tensor(part) for part in zip(*mine, strict=True))
+            block = torch.zeros(n, n, dtype=torch.float64)
+            block[number[:, None], number[None]] = cross[at[:, None], at[None]]
+            gains[name] = gains.get(name, torch.zeros(n, n, dtype=torch.float64)) + block
+    return {name: assign(gain) for name, gain in gains.items()}

@@ -13,7 +13,7 @@ from rainbownet.analysis.convergence import (
 from rainbownet.analysis.dependence import neuron_dependence
 from rainbownet.analysis.dynamics import training_dynamics, weight_trajectories
 from rainbownet.analysis.gaussianity import gaussianity, qq_table
-from rainbownet.analysis.layer import AlignedLayer, Match
+from rainbownet.analysis.layer import AlignedLayer
 from rainbownet.analysis.spatial import spatial_cosines, spatial_covariance, spatial_eigenvectors
 from rainbownet.analysis.spectra import activation_spectra, decay_fits, effective_ranks, weight_spectra
 from rainbownet.analysis.universality import (
@@ -31,7 +31,6 @@ __all__ = [
     "AlignedLayer",
     "Bulk",
     "Learned",
-    "Match",
     "SpectrumFit",
     "activation_convergence",
     "activation_spectra",

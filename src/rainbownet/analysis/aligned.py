@@ -10,12 +10,11 @@ import torch
 from torch import nn
 
 from rainbownet.aligned.basis import FLATTENS, Flatten, map_size
-from rainbownet.analysis.layer import AlignedLayer, match, turned, weight_rows
-from rainbownet.analysis.moments import HubMoments, Maps, key_of
+from rainbownet.aligned.pairs import ActivationPairs, Maps, align_to_reference, key_of
+from rainbownet.analysis.layer import AlignedLayer, in_basis, weight_rows
 from rainbownet.checks import one_of
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph import Network, Reader
-from rainbownet.rainbow.several import ROUNDS
 from rainbownet.walk import HOLDOUT, AlignmentImages
 
 
@@ -61,10 +60,10 @@ class Aligned:
                     "channels": fitted.own_channels,
                     "rows": fitted.rows,
                     "similarity": fitted.similarity,
-                    "error": fitted.error,
+                    "error": fitted.channel_error,
                     "held_rows": 0 if layer.held is None else layer.held[m].rows,
                     "held_similarity": math.nan if layer.held is None else layer.held[m].similarity,
-                    "held_error": math.nan if layer.held is None else layer.held[m].error,
+                    "held_error": math.nan if layer.held is None else layer.held[m].channel_error,
                 }
                 for layer in self
                 for m, fitted in enumerate(layer.fitted)
@@ -137,8 +136,6 @@ def align_networks(
         raise RainbowError(f"reference: expected 'mean' or a number below {len(modules)}, got {reference!r}")
     basis = reference if isinstance(reference, int) else 0
     images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
-    if reference == "mean":
-        images.check_passes(1 + ROUNDS, "aligning to the mean")
     held = None if test is None else AlignmentImages.of(test, device=images.example.device)
     traced = [Network(module, images.example) for module in modules]
     for k, network in enumerate(traced):
@@ -147,23 +144,18 @@ def align_networks(
         traced[basis].check_same_structure(network, f"network {k}")
     named = _chosen(traced[0], layers)
 
-    def walked(previous: list[Maps] | None, *, last: bool) -> tuple[HubMoments, list[Maps]]:
-        visitor = HubMoments(
-            traced,
-            list(named.values()),
-            flatten,
-            reference=basis,
-            previous=previous,
-            keep_self=last,
-        )
-        images.walk(traced, visitor, test=held if last else None, seen=progress)
-        return visitor, visitor.rotations()
-
-    maps: list[Maps] | None = None
-    for _ in range(ROUNDS if reference == "mean" else 0):
-        _, maps = walked(maps, last=False)
-    visitor, maps = walked(maps, last=True)
-    found = [layer for name, reader in named.items() for layer in _layers(name, reader, traced, visitor, maps)]
+    pairs, maps = align_to_reference(
+        traced,
+        images,
+        list(named.values()),
+        flatten,
+        mean=reference == "mean",
+        reference=basis,
+        self_moments=True,
+        test=held,
+        seen=progress,
+    )
+    found = [layer for name, reader in named.items() for layer in _layers(name, reader, traced, pairs, maps)]
     number = images.images + (0 if held is None else held.images)
     return Aligned({layer.name: layer for layer in found}, len(traced), basis, number)
 
@@ -180,33 +172,32 @@ def _chosen(network: Network, layers: Sequence[str] | None) -> dict[str, Reader]
 
 
 def _layers(
-    name: str, reader: Reader, networks: Sequence[Network], visitor: HubMoments, maps: Sequence[Maps]
+    name: str, reader: Reader, networks: Sequence[Network], pairs: ActivationPairs, maps: Sequence[Maps]
 ) -> Iterator[AlignedLayer]:
     key = key_of(reader)
-    found = [visitor.moments(key, m) for m in range(len(networks))]
-    own_readers = [visitor.others[m][reader.parameter] for m in range(len(networks))]
+    found = [pairs.pairs[key, m] for m in range(len(networks))]
+    qualities = [pair.quality(own[key]) for pair, own in zip(found, maps, strict=True)]
+    peers = [own[reader.parameter] for own in pairs.named]
     for group in range(reader.groups):
         own = [map[key][group] for map in maps]
-        fitted = [moments[group] for moments, _ in found]
-        held = [moments[group] for _, moments in found]
+        moments = [pair.fitted[group] for pair in found]
+        held = [None if qualities_ is None else qualities_[group] for _, qualities_ in qualities]
         shapes, rows = [], []
-        for network, peer in zip(networks, own_readers, strict=True):
+        for network, peer in zip(networks, peers, strict=True):
             rows.append(weight_rows(network.parameters[reader.parameter], peer, group))
-            outer = peer.outer if visitor.flatten == "channels" else 1
-            size = map_size(peer, visitor.flatten)
+            outer = peer.outer if pairs.flatten == "channels" else 1
+            size = map_size(peer, pairs.flatten)
             shapes.append((outer, size, rows[-1].shape[1] // (outer * size)))
-        hub = fitted[visitor.reference]
+        basis = moments[pairs.reference]
         yield AlignedLayer(
             name=name if reader.groups == 1 else f"{name}[{group}]",
-            reader=own_readers[visitor.reference],
+            reader=peers[pairs.reference],
             group=group,
-            shape=shapes[visitor.reference],
-            moment=(hub.cross if visitor.previous is None else hub.left).cpu(),
-            moments=tuple((m.right if m.keeps_right else m.cross).cpu() for m in fitted),
+            shape=shapes[pairs.reference],
+            moment=(basis.cross if pairs.previous is None else basis.left).cpu(),
+            moments=tuple((m.right if m.keeps_right else m.cross).cpu() for m in moments),
             maps=tuple(own),
-            rows=tuple(turned(w, shape, a.mH) for w, shape, a in zip(rows, shapes, own, strict=True)),
-            fitted=tuple(match(a, m) for a, m in zip(own, fitted, strict=True)),
-            held=None
-            if any(m is None for m in held)
-            else tuple(match(a, m) for a, m in zip(own, held, strict=True) if m is not None),
+            rows=tuple(in_basis(w, shape, a.mH) for w, shape, a in zip(rows, shapes, own, strict=True)),
+            fitted=tuple(fitted[group] for fitted, _ in qualities),
+            held=None if any(q is None for q in held) else tuple(q for q in held if q is not None),
         )

@@ -8,7 +8,7 @@ from jaxtyping import Inexact
 from torch import Tensor
 
 from rainbownet.analysis.aligned import Aligned
-from rainbownet.analysis.layer import AlignedLayer, turned
+from rainbownet.analysis.layer import AlignedLayer, in_basis
 from rainbownet.errors import RainbowError
 
 BASES = ("weights", "activations", "random")
@@ -70,7 +70,7 @@ def layer_basis(
             f"{map.shape[0]}; a basis can be carried over to networks of the same width only"
         )
     shape = layer.shape if axis == "rows" else (1, layer.channels, 1)
-    return turned(basis.to(map.dtype).mH, shape, map).mH
+    return in_basis(basis.to(map.dtype).mH, shape, map).mH
 
 
 def explained_variance(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rainbownet.analysis.aligned import Aligned, align_networks
 from rainbownet.analysis.bases import BASES, channel_rows_of, explained_shares, layer_basis
-from rainbownet.analysis.layer import AlignedLayer, turned, weight_rows
+from rainbownet.analysis.layer import AlignedLayer, in_basis, weight_rows
 from rainbownet.data import Images
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph.trace import private_copy
@@ -198,8 +198,8 @@ def projected(
         raise ArchitectureError(
             f"layer {layer.name!r}: a basis of {kept.shape[0]} directions, the layer reads {shape[1]}"
         )
-    read = turned(rows, shape, kept)
-    return turned(read, (shape[0], kept.shape[1], shape[2]), kept.mH)
+    read = in_basis(rows, shape, kept)
+    return in_basis(read, (shape[0], kept.shape[1], shape[2]), kept.mH)
 
 
 def _grid(layers: Sequence[AlignedLayer], axis: str, ranks: Sequence[int] | int) -> list[list[int]]:

@@ -53,7 +53,7 @@ def activation_convergence(aligned: Aligned, widths: Sequence[float]) -> pd.Data
                     "channels": match.own_channels,
                     "reference_channels": match.channels,
                     "rows": match.rows,
-                    "error": match.error,
+                    "error": match.channel_error,
                     "cosine_error": match.cosine_error,
                     "similarity": match.similarity,
                 }

@@ -1,6 +1,5 @@
 """A layer of several networks in one basis: its activations' moments, its rotations and the rows of its weights."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,51 +7,8 @@ import torch
 from jaxtyping import Inexact
 from torch import Tensor
 
+from rainbownet.aligned import Quality
 from rainbownet.graph import Reader
-from rainbownet.moments import CrossMoment
-
-
-@dataclass(frozen=True)
-class Match:
-    r"""How close rotated activations `A z'` come to the reference's `z`, on some images.
-
-    Attributes:
-        rows: Images × positions it was measured on.
-        channels: Channels of the reference.
-        own_channels: Channels of the network.
-        reference_energy: :math:`E\|z\|^2`.
-        energy: :math:`E\|z'\|^2`.
-        mapped_energy: :math:`E\|A z'\|^2`; that of `z'` unless the network is wider than the reference.
-        shared: :math:`\mathrm{Re}\,E⟨A z', z⟩`.
-    """
-
-    rows: int
-    channels: int
-    own_channels: int
-    reference_energy: float
-    energy: float
-    mapped_energy: float
-    shared: float
-
-    @property
-    def similarity(self) -> float:
-        """Cosine in units of both energies: 1 for rotated copies."""
-        return self.shared / math.sqrt(self.reference_energy * self.energy)
-
-    @property
-    def error(self) -> float:
-        r"""Mean-square error of activations of unit energy per channel, relative to the reference's (R7; 2.4).
-
-        :math:`E\|A z'/\sqrt{d'} - z/\sqrt d\|^2 / E\|z/\sqrt d\|^2`
-        """
-        ratio = self.channels / self.own_channels
-        total = ratio * self.mapped_energy - 2 * math.sqrt(ratio) * self.shared
-        return max(0.0, total / self.reference_energy + 1)
-
-    @property
-    def cosine_error(self) -> float:
-        """Twice one minus the similarity: 2 for unrelated activations."""
-        return max(0.0, 2 * (1 - self.similarity))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +38,8 @@ class AlignedLayer:
     moments: tuple[Inexact[Tensor, "_ _"], ...]
     maps: tuple[Inexact[Tensor, "d _"], ...]
     rows: tuple[Inexact[Tensor, "_ D"], ...]
-    fitted: tuple[Match, ...]
-    held: tuple[Match, ...] | None
+    fitted: tuple[Quality, ...]
+    held: tuple[Quality, ...] | None
 
     @property
     def channels(self) -> int:
@@ -91,7 +47,7 @@ class AlignedLayer:
         return self.shape[1]
 
     @property
-    def quality(self) -> tuple[Match, ...]:
+    def quality(self) -> tuple[Quality, ...]:
         """The matches on held-out images, or on all there were."""
         return self.fitted if self.held is None else self.held
 
@@ -119,7 +75,7 @@ def weight_rows(weight: Inexact[Tensor, "..."], reader: Reader, group: int = 0) 
     return part.movedim(reader.axis, 1).flatten(1).cpu()
 
 
-def turned(
+def in_basis(
     rows: Inexact[Tensor, "n D"], shape: tuple[int, int, int], map: Inexact[Tensor, "d e"]
 ) -> Inexact[Tensor, "n _"]:
     """Multiply the channels of rows by a map, position by position.
@@ -133,23 +89,7 @@ def turned(
         Rows of columns `outer × e × inner`.
 
     Example:
-        >>> turned(torch.tensor([[1.0, 2.0, 3.0, 4.0]]), (1, 2, 2), torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+        >>> in_basis(torch.tensor([[1.0, 2.0, 3.0, 4.0]]), (1, 2, 2), torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
         tensor([[3., 4., 1., 2.]])
     """
     return torch.einsum("npci,cd->npdi", rows.unflatten(1, shape), map.to(rows.dtype)).flatten(1)
-
-
-def match(map: Tensor, moment: CrossMoment) -> Match:
-    """Measure a map on a moment that keeps the self moment of the network, or that is one."""
-    cross = moment.cross
-    right = moment.right if moment.keeps_right else cross
-    map = map.to(cross)
-    return Match(
-        rows=moment.count,
-        channels=moment.left_dim,
-        own_channels=moment.right_dim,
-        reference_energy=moment.left_energy,
-        energy=moment.right_energy,
-        mapped_energy=((map @ right) * map.conj()).sum().real.item(),
-        shared=(map.conj() * cross).sum().real.item(),
-    )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rainbownet.aligned import polar_factor
 from rainbownet.analysis.aligned import Aligned
-from rainbownet.analysis.layer import AlignedLayer, turned
+from rainbownet.analysis.layer import AlignedLayer, in_basis
 from rainbownet.analysis.spectra import initial_rows
 from rainbownet.errors import RainbowError
 from rainbownet.spectra.measures import bures_cosine, effective_rank
@@ -228,7 +228,7 @@ def _rotated(factor: Tensor, layer: AlignedLayer, generator: torch.Generator) ->
     size = layer.channels
     rotation = polar_factor(torch.randn(size, size, generator=generator, dtype=torch.float64))
     parts = factor.split(math.prod(layer.shape), dim=1)
-    return torch.cat([turned(part, layer.shape, rotation) for part in parts], dim=1)
+    return torch.cat([in_basis(part, layer.shape, rotation) for part in parts], dim=1)
 
 
 def _cosine(a: Tensor, b: Tensor) -> float:

@@ -95,7 +95,7 @@ def _show_drawn(results: "Results") -> None:
         names={
             "networks": "fitted on",
             "white": "white control",
-            "similarity": "aligned: similarity",
+            "cosine": "aligned: cosine",
             "error": "error",
             "copy": "copy score",
             "copy_baseline": "by chance",

@@ -8,13 +8,14 @@ import pandas as pd
 import torch
 from torch import Tensor, fx
 
-from rainbownet.aligned import Alignment, alignment_quality
+from rainbownet.aligned import Alignment
+from rainbownet.aligned.pairs import PairMoments, halves
 from rainbownet.errors import AlignmentError
 from rainbownet.graph import Network
 from rainbownet.limit.landmarks import choose_landmarks
 from rainbownet.limit.layers import LimitFeatures, LimitLayer, LimitMap, rows_of_channels
 from rainbownet.limit.nystrom import NystromFeatures
-from rainbownet.moments import ChannelMoment, CrossMoment
+from rainbownet.moments import ChannelMoment
 from rainbownet.walk import Chunk, Visitor
 
 
@@ -44,10 +45,12 @@ class LayerFit:
     map: LimitMap
     candidates: Reservoir
     method: str
-    fitted: CrossMoment | None = None
-    held: CrossMoment | None = None
+    pair: PairMoments = field(init=False)
     energy: float = 0.0
     rows: int = 0
+
+    def __post_init__(self) -> None:
+        self.pair = PairMoments(self.name)
 
     def see(self, z: Tensor, fitted: int) -> None:
         """Take candidates for landmarks from the white coordinates of a chunk; measure the energy to be explained."""
@@ -73,17 +76,13 @@ class LayerFit:
     def compare(self, reference: Tensor, features: Tensor, fitted: int) -> None:
         """Accumulate the moments of reference channels and features."""
         dim = self.features.dim
-        if self.fitted is None or self.held is None:
-            sizes = reference.shape[dim], features.shape[dim]
-            self.fitted, self.held = (CrossMoment(*sizes, device=features.device) for _ in range(2))
-        for moment, part in ((self.fitted, slice(None, fitted)), (self.held, slice(fitted, None))):
-            if len(reference[part]):
-                moment.update(rows_of_channels(reference[part], dim), rows_of_channels(features[part], dim))
+        for held, part in halves(fitted, len(reference)):
+            left, right = (rows_of_channels(value[part], dim)[None] for value in (reference, features))
+            self.pair.add(left, right, held=held)
 
     def solve(self, alignment: Alignment) -> None:
         """Compute the map from features to reference channels."""
-        assert self.fitted is not None
-        self.map.map = alignment(self.fitted.check(f"layer {self.name!r}"))
+        self.map.map = self.pair.solve(alignment)[0]
 
     def layer(self, activation: fx.GraphModule, mean: bool) -> LimitLayer:
         """Return features and map as one layer."""
@@ -93,24 +92,22 @@ class LayerFit:
 
     def quality(self) -> dict[str, Any]:
         """Return what is known of the layer, on held-out images where there are any."""
-        assert self.fitted is not None
-        assert self.held is not None
-        held = self.held.count > 0
         features, map_ = self._solved()
-        found = alignment_quality(map_, self.held if held else self.fitted)
+        (fitted,), held = self.pair.quality(map_[None])
+        found = fitted if held is None else held[0]
         landmarks = features.landmarks
-        explained = self.held.right_energy / self.features.neurons / (self.energy / self.rows) if held else float("nan")
+        share = float("nan") if held is None else found.energy / self.features.neurons / (self.energy / self.rows)
         return {
             "layer": self.name,
             "channels": self.features.neurons,
             "coordinates": landmarks.shape[1],
             "landmarks": len(landmarks),
             "features": features.rank,
-            "rows": self.fitted.count,
-            "held_out": held,
-            "energy_explained": explained,
+            "rows": fitted.rows,
+            "held_out": held is not None,
+            "energy_explained": share,
             "error": found.error,
-            "similarity": found.similarity,
+            "cosine": found.cosine,
         }
 
     def _solved(self) -> tuple[NystromFeatures, Tensor]:

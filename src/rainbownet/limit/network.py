@@ -29,7 +29,7 @@ class LimitNetwork(nn.Module):
         paths: By the name of each layer, in order of execution, the name of its module in `network`.
         table: A row per layer: reference channels, coordinates, landmarks, features, rows, and on held-out images
             (where there are any) the share of the kernel's energy explained by the landmarks, the relative error of the
-            map to the reference's channels, and the similarity.
+            map to the reference's channels, and the cosine after it.
         provenance: How it was computed.
         ends: By the name of each layer, the operation of the traced reference that returns what the layer tends to.
     """

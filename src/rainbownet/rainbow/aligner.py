@@ -1,6 +1,5 @@
 """What sampling does on the way of a walk: accumulate moments, rotate drafts into place, measure norms."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,12 +9,11 @@ import pandas as pd
 import torch
 from torch import Tensor, fx
 
-from rainbownet.aligned import Alignment, alignment_quality
-from rainbownet.aligned.basis import Flatten, channel_rows, map_size, read_through
-from rainbownet.errors import RainbowWarning
+from rainbownet.aligned.basis import map_size, read_through
+from rainbownet.aligned.pairs import Key, PairMoments, halves, key_of, mean_quality, read_rows
 from rainbownet.graph import Network, Reader
 from rainbownet.graph.channels import Norm
-from rainbownet.moments import ChannelMoment, CrossMoment
+from rainbownet.moments import ChannelMoment
 from rainbownet.rainbow.classifier import Features
 from rainbownet.rainbow.neurons import parameters_of
 from rainbownet.rainbow.presets import Preset
@@ -23,81 +21,15 @@ from rainbownet.walk import Chunk, Visitor
 
 
 @dataclass
-class Pair:
-    """An activation of both networks that readers share, and its moments on fitted and held-out images.
-
-    Moments live until the maps are solved. Where every reader is real, the real and imaginary parts of complex
-    activations are rows of their own: maps are real then, at half the cost.
-    """
+class _Aligned:
+    """An activation of both networks that readers share: its moments, and the map once it is solved."""
 
     reference: Reader
     new: Reader
-    flatten: Flatten
     real: bool
-    fitted: list[CrossMoment] = field(default_factory=list)
-    held: list[CrossMoment] = field(default_factory=list)
+    moments: PairMoments
     maps: Tensor | None = None
-    row: dict[str, Any] | None = None
-
-    def observe(self, left: Tensor, right: Tensor, fitted: int, *, keep: bool) -> None:
-        """Add a chunk; its first `fitted` images are for fitting."""
-        if not self.fitted:
-            sizes = map_size(self.reference, self.flatten), map_size(self.new, self.flatten)
-            complex_ = (left.is_complex() or right.is_complex()) and not self.real
-            dtype = torch.complex128 if complex_ else torch.float64
-            options: dict[str, Any] = {"dtype": dtype, "device": right.device}
-            groups = range(self.reference.groups)
-            self.fitted = [CrossMoment(*sizes, right_self=keep, **options) for _ in groups]
-            self.held = [CrossMoment(*sizes, **options) for _ in groups]
-        for moments, part in ((self.fitted, slice(None, fitted)), (self.held, slice(fitted, None))):
-            if not len(left[part]):
-                continue
-            rows = self._rows(left[part], self.reference)
-            others = self._rows(right[part], self.new)
-            for g, moment in enumerate(moments):
-                moment.update(rows[g], others[g])
-
-    def _rows(self, value: Tensor, reader: Reader) -> Tensor:
-        rows = channel_rows(value, reader, self.flatten)
-        return torch.cat([rows.real, rows.imag], dim=1) if self.real and rows.is_complex() else rows
-
-    def solve(self, alignment: Alignment) -> Tensor:
-        """Return the maps of all groups, computed once from moments that are then measured and dropped."""
-        if self.maps is None:
-            name = f"layer {self.reference.layer!r}"
-            for moment in (*self.fitted, *self.held):
-                moment.all_reduce()
-            for moment in self.fitted:
-                moment.check(name)
-            rows, channels = self.fitted[0].count, map_size(self.new, self.flatten)
-            if rows < channels:
-                warnings.warn(
-                    f"{name}: {rows} rows to align {channels} channels on; give at least {10 * channels} "
-                    f"(about {10 * channels // max(rows, 1) + 1} times the images)",
-                    RainbowWarning,
-                    stacklevel=2,
-                )
-            self.maps = torch.stack([alignment(moment) for moment in self.fitted])
-            self.row = self._quality(self.maps)
-            self.fitted, self.held = [], []
-        return self.maps
-
-    def _quality(self, maps: Tensor) -> dict[str, Any]:
-        """Return the mean quality over groups, on held-out images where there are any."""
-        held = self.held[0].count > 0
-        moments = self.held if held else self.fitted
-        row: dict[str, Any] = {
-            "layer": self.reference.layer,
-            "channels": map_size(self.reference, self.flatten) * self.reference.groups,
-            "sampled_channels": map_size(self.new, self.flatten) * self.new.groups,
-            "rows": self.fitted[0].count,
-            "held_out": held,
-        }
-        if moments[0].keeps_right:
-            found = [alignment_quality(a, m) for a, m in zip(maps, moments, strict=True)]
-            row["error"] = sum(q.error for q in found) / len(found)
-            row["similarity"] = sum(q.similarity for q in found) / len(found)
-        return row
+    row: dict[str, Any] = field(default_factory=dict)
 
 
 class SampleAligner(Visitor):
@@ -111,6 +43,7 @@ class SampleAligner(Visitor):
         kept: Populations that keep their trained neurons.
         features: Collects what the classifier reads, or nothing.
         align: Whether drafts read the reference's channels; else they are written as they are and norms are measured.
+        measure: Whether maps are measured on the images they were fitted to, none being held out.
     """
 
     def __init__(
@@ -123,22 +56,25 @@ class SampleAligner(Visitor):
         kept: frozenset[str] = frozenset(),
         features: Features | None = None,
         align: bool = True,
+        measure: bool = False,
     ) -> None:
         self.reference, self.new, self.drafts, self.preset = reference, new, drafts, preset
         self.features = features
         self._parameters = new.parameters
         changed = _downstream(reference, kept)
         others = {reader.parameter: reader for reader in new.readers}
-        self.pairs: dict[tuple, Pair] = {}
-        self._waiting: dict[str, Pair] = {}
+        self._aligned: dict[Key, _Aligned] = {}
+        self._waiting: dict[str, _Aligned] = {}
         for reader in reference.readers:
             if not align or reader.frozen or reader.source not in changed:
                 continue
-            key = (reader.source, reader.dim, reader.groups)
-            if key not in self.pairs:
-                self.pairs[key] = Pair(reader, others[reader.parameter], preset.flatten, real=True)
-            self.pairs[key].real &= not drafts[reader.parameter].is_complex()
-            self._waiting[reader.parameter] = self.pairs[key]
+            key, other = key_of(reader), others[reader.parameter]
+            if key not in self._aligned:
+                wider = map_size(other, preset.flatten) > map_size(reader, preset.flatten)
+                keep = preset.alignment.needs_right_self or (measure and wider)
+                self._aligned[key] = _Aligned(reader, other, True, PairMoments(reader.layer, right_self=keep))
+            self._aligned[key].real &= not drafts[reader.parameter].is_complex()
+            self._waiting[reader.parameter] = self._aligned[key]
         self._readers = {reader.parameter: reader for reader in reference.readers}
         self._used = {node: self._parameters_read_by(node) for node in reference.traced.graph.nodes}
         for name, draft in drafts.items():
@@ -175,7 +111,7 @@ class SampleAligner(Visitor):
         """Write a layer's weight, or a norm's statistics."""
         for name in self._used[node]:
             draft = self.drafts[name]
-            maps = self._waiting[name].solve(self.preset.alignment)
+            maps = self._solved(self._waiting[name])
             self._write(name, read_through(draft, self._readers[name], maps, self.preset.flatten))
         if node in self._measured:
             self._set_statistics(self.new, node, 1)
@@ -185,9 +121,14 @@ class SampleAligner(Visitor):
 
     def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
         """Accumulate the moments and statistics of a new value."""
-        for pair in self.pairs.values():
-            if pair.reference.source is node:
-                pair.observe(values[0], values[1], chunk.fitted, keep=self.preset.alignment.needs_right_self)
+        for own in self._aligned.values():
+            if own.reference.source is node:
+                for held, part in halves(chunk.fitted, len(values[0])):
+                    left, right = (
+                        read_rows(value[part], reader, self.preset.flatten, real=own.real)
+                        for value, reader in zip(values, (own.reference, own.new), strict=True)
+                    )
+                    own.moments.add(left, right, held=held)
         for norm in self._by_source.get(node, ()):
             for k in (0, 1) if norm.node in self._batch else (1,):
                 rows = values[k][: chunk.fitted].movedim(1, -1).flatten(0, -2)
@@ -231,9 +172,27 @@ class SampleAligner(Visitor):
 
     def table(self) -> pd.DataFrame:
         """Return the quality of the alignment at every activation that was aligned, in order of execution."""
-        return pd.DataFrame([pair.row for pair in self.pairs.values() if pair.row is not None])
+        return pd.DataFrame([own.row for own in self._aligned.values() if own.row])
 
     # Inside -----------------------------------------------------------------------------------------------------
+
+    def _solved(self, own: _Aligned) -> Tensor:
+        """Return the maps of all groups, computed once from moments that are then measured and dropped."""
+        if own.maps is None:
+            own.maps = own.moments.solve(self.preset.alignment)
+            fitted, held = own.moments.quality(own.maps)
+            found = fitted if held is None else held
+            own.row = {
+                "layer": own.reference.layer,
+                "channels": map_size(own.reference, self.preset.flatten) * own.reference.groups,
+                "sampled_channels": map_size(own.new, self.preset.flatten) * own.new.groups,
+                "rows": fitted[0].rows,
+                "held_out": held is not None,
+                "error": mean_quality(found, "error"),
+                "cosine": mean_quality(found, "cosine"),
+            }
+            own.moments.drop()
+        return own.maps
 
     def _parameters_read_by(self, node: fx.Node) -> list[str]:
         if node.op == "call_module":

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +17,7 @@ from rainbownet.rainbow.model import Neurons, Rainbow, kept_parameters, realise,
 from rainbownet.rainbow.neurons import parameters_of
 from rainbownet.rainbow.presets import BEST, Preset
 from rainbownet.rainbow.several import maps_from_reference
-from rainbownet.walk import AlignmentImages
+from rainbownet.walk import HOLDOUT, AlignmentImages
 
 
 def fit(
@@ -28,6 +29,9 @@ def fit(
     head: str | Sequence[str] = "auto",
     reference: str = "first",
     max_images: int | None = None,
+    holdout: float = HOLDOUT,
+    budget: int | str | None = None,
+    device: torch.device | str | None = None,
     **options: Any,
 ) -> Rainbow:
     """Fit the law of the neurons of one trained network, or of several of one architecture.
@@ -44,6 +48,9 @@ def fit(
         reference: `"first"`: align to the first network; `"mean"`: to the mean of the aligned networks, aligned twice
             more (the first network remains the one whose channels are the basis).
         max_images: Images used to align several networks; all the loader yields by default.
+        holdout: Share of them that is kept to measure the alignment, at most one half.
+        budget: Bytes of activations held in memory, such as `"2GiB"`; what exceeds them goes to disk.
+        device: Where to compute; that of the loader's images by default.
         options: Other options of the preset to change.
 
     Returns:
@@ -75,13 +82,13 @@ def fit(
     if reference not in ("first", "mean"):
         raise RainbowError(f"reference: expected 'first' or 'mean', got {reference!r}")
     chosen = preset.but(law=law, **options)
-    images = AlignmentImages.of(loader, max_images=max_images, holdout=0.0)
+    images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
     networks = [Network(module, images.example, head=head) for module in modules]
     for i, network in enumerate(networks):
         networks[0].check_same(network, f"network {i}")
         _check_finite(network, f"network {i}")
-    neurons = aligned_neurons(networks, images, chosen, mean=reference == "mean")
-    return _with_laws(networks[0], neurons, chosen, images.example)
+    neurons, alignment = aligned_neurons(networks, images, chosen, mean=reference == "mean")
+    return _with_laws(networks[0], neurons, chosen, images.example, alignment)
 
 
 def aligned_neurons(
@@ -90,8 +97,8 @@ def aligned_neurons(
     preset: Preset,
     *,
     mean: bool = False,
-) -> list[Neurons]:
-    """Return the neurons of several networks in the channels of the first (R16).
+) -> tuple[list[Neurons], pd.DataFrame]:
+    """Return the neurons of several networks in the channels of the first (R16), and how well these match.
 
     Args:
         networks: Networks of the same shapes.
@@ -99,15 +106,18 @@ def aligned_neurons(
         preset: Says whether norms are folded and what maps act on at a flatten.
         mean: Whether to align to the mean of the aligned networks.
     """
-    values = [parameters_of(network, fold=preset.norms == "folded").values for network in networks]
+    values = [parameters_of(network, fold=preset.norms == "folded").values for network in networks]  # noqa: PD011
+    alignment = pd.DataFrame()
     if len(networks) > 1:
-        maps = maps_from_reference(networks, images, preset.flatten, mean=mean)
+        maps, alignment = maps_from_reference(networks, images, preset.flatten, mean=mean)
         values = [_moved(network, v, m, preset) for network, v, m in zip(networks, values, maps, strict=True)]
     kept = kept_parameters(networks[0])
-    return [Neurons(rows_of(networks[0], v, preset), {name: v[name] for name in kept}) for v in values]
+    return [Neurons(rows_of(networks[0], v, preset), {name: v[name] for name in kept}) for v in values], alignment
 
 
-def _with_laws(network: Network, neurons: Sequence[Neurons], preset: Preset, example: Tensor) -> Rainbow:
+def _with_laws(
+    network: Network, neurons: Sequence[Neurons], preset: Preset, example: Tensor, alignment: pd.DataFrame
+) -> Rainbow:
     laws = {}
     for name, (first, blocks) in neurons[0].rows.items():
         rows = torch.cat([own.rows[name][0] for own in neurons])
@@ -122,7 +132,7 @@ def _with_laws(network: Network, neurons: Sequence[Neurons], preset: Preset, exa
         "input": {"shape": list(example.shape[1:]), "dtype": str(example.dtype)},
         "fingerprint": hashlib.sha256(example.cpu().contiguous().numpy().tobytes()).hexdigest()[:16],
     }
-    return Rainbow(network, laws, preset, len(neurons), provenance)
+    return Rainbow(network, laws, preset, len(neurons), provenance, alignment)
 
 
 def _mean(name: str, values: list[Tensor], network: Network) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +34,9 @@ class Rainbow:
         preset: How it was fitted, and the defaults of sampling.
         networks: Number of trained networks it was fitted on.
         provenance: What is known of the data: shape, fingerprint, number of images.
+        alignment: Where several networks were fitted, how well they match: a row per layer and network, `layer`,
+            `network`, `channels`, `rows`, `similarity`, `error` on the images fitted, `held_rows`, `held_similarity`,
+            `held_error` on the others. Empty for one network, and not kept in files.
     """
 
     network: Network
@@ -40,6 +44,7 @@ class Rainbow:
     preset: Preset
     networks: int = 1
     provenance: dict[str, Any] = field(default_factory=dict)
+    alignment: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False, repr=False)
 
     @property
     def reference(self) -> nn.Module:
@@ -96,7 +101,7 @@ class Rainbow:
     def white(self) -> Rainbow:
         """Return the white control: the same energies and alignment, covariances the identity (theory, 6)."""
         laws: dict[str, FittedLaw] = {name: White().fit(law.neurons(), law.blocks) for name, law in self.laws.items()}
-        return Rainbow(self.network, laws, self.preset.but(law=White()), self.networks, self.provenance)
+        return Rainbow(self.network, laws, self.preset.but(law=White()), self.networks, self.provenance, self.alignment)
 
     def save(self, path: str | PathLike[str], *, architecture: str | None = None, kwargs: Any = None) -> int:
         """Write the rainbow to one safetensors file, atomically; see `rainbownet.rainbow.file.save`."""

@@ -31,8 +31,8 @@ class Sample:
 
     Attributes:
         network: The new module, in evaluation mode.
-        alignment: A row per reader: layer, channels of both networks, rows used, relative error (R7) and similarity on
-            held-out images (on the images used, where none is held out).
+        alignment: A row per reader: layer, channels of both networks, rows used, relative error (R7) and cosine after
+            the map, on held-out images (on the images used, where none is held out).
         walk: What the walk cost.
         images: Number of images read, held-out ones included.
         seed: The seed.
@@ -114,7 +114,13 @@ def draw(
     blocks = {name: law.blocks for name, law in rainbow.laws.items()}
     features = Features(new) if classifier != "aligned" else None
     aligner = SampleAligner(
-        reference, new, draft(rows, blocks, reference, new, preset), preset, kept=kept, features=features
+        reference,
+        new,
+        draft(rows, blocks, reference, new, preset),
+        preset,
+        kept=kept,
+        features=features,
+        measure=not images.every,
     )
     report = assemble(reference, new, aligner, images, progress=progress)
     before = {}

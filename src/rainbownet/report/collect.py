@@ -202,7 +202,7 @@ class _Steps:
         for law, own in ((RAINBOW, rainbow), (WHITE, rainbow.white())):
             drawn = own.draw(self.loader, width=width, seed=self.seed, max_images=self.max_images, holdout=self.holdout)
             row = {"width": width, "law": law} | self._score(drawn.network) | _quality(drawn)
-            table: Any = drawn.alignment[["layer", "similarity", "error"]]
+            table: Any = drawn.alignment[["layer", "cosine", "error"]]
             table.insert(0, "width", width)
             table.insert(1, "law", law)
             self.report.samples = extended(self.report.samples, pd.DataFrame([row]))
@@ -263,7 +263,7 @@ def _quality(drawn: Sample) -> dict[str, Any]:
     scores = drawn.copy_scores().values()
     table, count = drawn.alignment, max(len(scores), 1)
     return {
-        "similarity": float(table["similarity"].mean()),
+        "cosine": float(table["cosine"].mean()),
         "error": float(table["error"].mean()),
         "held_out": bool(len(table) and table["held_out"].all()),
         "copy_score": sum(score.score for score in scores) / count,

@@ -67,9 +67,9 @@ def _alignment(report: Report) -> Iterator[str]:
         )
     table: Any = report.alignment[report.alignment["law"] == "rainbow"]
     for width, part in table.groupby("width"):
-        poor = part[part["similarity"] < POOR]["layer"]
+        poor = part[part["cosine"] < POOR]["layer"]
         if len(poor):
-            yield f"At width ×{width:g} activations match the reference poorly (similarity < {POOR}) at {_names(poor)}."
+            yield f"At width ×{width:g} activations match the reference poorly (cosine < {POOR}) at {_names(poor)}."
 
 
 def _laws(report: Report) -> Iterator[str]:

@@ -101,14 +101,14 @@ def _aligned(report: Report) -> Any:
         figure.add_trace(
             go.Scatter(
                 x=_list(part["layer"]),
-                y=_list(part["similarity"]),
+                y=_list(part["cosine"]),
                 name=f"×{width:g} {'white' if white else ''}".strip(),
                 mode="lines+markers",
                 line={"color": colour, "dash": "dot" if white else "solid"},
                 hovertemplate="%{x}: %{y:.3f}",
             )
         )
-    return _laid_out(figure, "layer that reads", "similarity to the reference", x={"type": "category"})
+    return _laid_out(figure, "layer that reads", "cosine to the reference", x={"type": "category"})
 
 
 def _weight_spectra(report: Report) -> Any:

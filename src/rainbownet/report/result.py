@@ -31,8 +31,8 @@ class Report:
         quantiles: What `analysis.qq_table` returned, with `layer`.
         comparison: What `compare` returned for the first network and each other one, with `network`.
         samples: A row per width and law: `width`, `law` ("rainbow" or "white control"), `accuracy`, `loss`,
-            `similarity`, `error` (means over layers), `held_out`, `copy_score`, `copy_baseline`, `images`.
-        alignment: A row per width, law and layer: `width`, `law`, `layer`, `similarity`, `error`.
+            `cosine`, `error` (means over layers), `held_out`, `copy_score`, `copy_baseline`, `images`.
+        alignment: A row per width, law and layer: `width`, `law`, `layer`, `cosine`, `error`.
         warnings: What a reader should know before believing a number, in words.
         versions: Versions of what computed it.
     """

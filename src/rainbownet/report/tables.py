@@ -21,7 +21,7 @@ SAMPLES: Columns = {
     "law": ("Law", "text"),
     "accuracy": ("Accuracy", "percent"),
     "loss": ("Loss", "number"),
-    "similarity": ("Similarity", "number"),
+    "cosine": ("Cosine", "number"),
     "error": ("Error", "number"),
     "copy_score": ("Copy score", "number"),
     "copy_baseline": ("of a Gaussian", "number"),

@@ -144,7 +144,7 @@ def _accuracy(new: Sample, test: Images) -> float:
 def _qualities(new: Sample) -> dict[str, float]:
     scores = new.copy_scores().values()
     return {
-        "similarity": new.alignment["similarity"].mean(),
+        "cosine": new.alignment["cosine"].mean(),
         "error": new.alignment["error"].mean(),
         "copy": sum(score.score for score in scores) / len(scores),
         "copy_baseline": sum(score.baseline for score in scores) / len(scores),
