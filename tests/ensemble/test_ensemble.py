@@ -96,6 +96,10 @@ def test_one_failure_does_not_stop_the_others_and_is_named(tmp_path):
     assert len(said) == 3
     ensemble = read(tmp_path)
     assert ensemble.table["finished"].tolist() == [True, False, True]
+    with pytest.raises(FileError, match=r"'members:failing', code that a file may not run; .*trust=True"):
+        ensemble.network(0)
+    assert read(tmp_path, trust=True).network(0) is not None
+    assert read(tmp_path, trust={"members:failing"}).network(2) is not None
     with pytest.raises(FileError, match=r"failing-s1-.*not finished; the kept epochs are 0"):
         ensemble.network(1)
     with pytest.raises(FileError, match=r"epoch 7 was not kept; the kept epochs are 0, 1"):
@@ -202,7 +206,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path):
 def test_a_foreign_member_file_is_refused(tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "member.json").write_text('{"seed": 1}')
-    with pytest.raises(FileError, match=r"x/member\.json: not a member"):
+    with pytest.raises(FileError, match=r"x/member\.json: not a complete member"):
         read(tmp_path)
 
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from rainbownet.errors import UnsupportedOp
-from rainbownet.graph.program import from_program, to_program
+from rainbownet.graph.program import to_program
+from rainbownet.graph.rebuild import from_program
 from rainbownet.graph.trace import symbolic_trace
 
 

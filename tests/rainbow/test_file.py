@@ -64,9 +64,24 @@ def test_a_network_with_modules_of_its_own_needs_network_or_architecture(tmp_pat
     with pytest.raises(UnsupportedOp, match=r"'1' \(.*Cube\) is not one of torch.nn.*architecture="):
         rainbow.save(tmp_path / "file")
     assert not list(tmp_path.iterdir())
-    rainbow.save(tmp_path / "file", architecture="nowhere.to_be:found")
-    with pytest.raises(FileError, match="network="):
+    for spec, says in {"nowhere.to_be:found": "cannot be imported", "torch.nn:Identity": "'0.bias' is absent"}.items():
+        with pytest.raises(ArchitectureError, match=says):
+            rainbow.save(tmp_path / "file", architecture=spec)
+    assert not list(tmp_path.iterdir())
+    made = []
+
+    def cubed(hidden):
+        made.append(hidden)
+        return nn.Sequential(nn.Linear(4, hidden), Cube(), nn.Linear(hidden, 3))
+
+    monkeypatch.setattr(nn, "cubed", cubed, raising=False)
+    rainbow.save(tmp_path / "file", architecture="torch.nn:cubed", kwargs={"hidden": 8})
+    with pytest.raises(FileError, match=r"made by 'torch.nn:cubed', code .*network=.*trust=True"):
         rn.load(tmp_path / "file")
+    assert made == [8]
+    again = rn.load(tmp_path / "file", trust=True)
+    assert made == [8, 8]
+    assert distance(net, again.reference, images) < TOLERANCE
     again = rn.load(tmp_path / "file", network=nn.Sequential(nn.Linear(4, 8), Cube(), nn.Linear(8, 3)))
     assert distance(net, again.reference, images) < TOLERANCE
 

@@ -14,6 +14,8 @@ from torch import nn
 
 from rainbownet.checks import real, seed_of, sequence_of, shown
 from rainbownet.errors import DataError, FileError
+from rainbownet.files.reason import reason
+from rainbownet.files.strict import check_fields, read_json
 from rainbownet.resolve import find_factory, resolve_network, split_arguments
 from rainbownet.training import Recipe
 
@@ -22,6 +24,16 @@ MOST_WIDTH = 10_000
 
 LONGEST = 60
 """Letters of a network's name that a directory is called by."""
+
+_FIELDS = {
+    "network": str,
+    "recipe": dict,
+    "seed": int,
+    "width": float | int | None,
+    "kwargs": dict,
+    "data": dict,
+    "test": dict | None,
+}
 
 
 @dataclass(frozen=True)
@@ -106,12 +118,19 @@ class Member:
         Raises:
             FileError: If it is not one.
         """
+        content = check_fields(read_json(path), {"network": str, "recipe": dict}, str(path), "member of an ensemble")
+        given = {key: kind for key, kind in _FIELDS.items() if key in content}
+        check_fields(content, given, str(path), "member of an ensemble")
+        recipe = check_fields(content.pop("recipe"), {"checkpoints": list}, str(path), "member of an ensemble")
+        if unknown := set(content) - set(_FIELDS):
+            raise FileError(f"{path}: not a member of an ensemble: it has a field {sorted(unknown)[0]!r:.80}")
+        if not 0 <= content.get("seed", 0) < 1 << 63:
+            raise FileError(f"{path}: not a member of an ensemble: its seed is {content['seed']}")
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            recipe = content.pop("recipe")
-            return Member(**content, recipe=Recipe(**recipe | {"checkpoints": tuple(recipe["checkpoints"])}))
-        except (ValueError, TypeError, KeyError) as error:
-            raise FileError(f"{path}: not a member of an ensemble ({error})") from error
+            values: dict[str, Any] = recipe | {"checkpoints": tuple(recipe["checkpoints"])}
+            return Member(**content, recipe=Recipe(**values))
+        except (ValueError, TypeError) as error:
+            raise FileError(f"{path}: not a member of an ensemble: its recipe is damaged ({reason(error)})") from error
 
 
 def grid(

@@ -84,7 +84,8 @@ def train_ensemble(
             failures.append((member.name, error))
     if failures:
         raise RainbowError(f"{len(failures)} of {len(members)} members failed: {_listed(failures)}")
-    return read(directory)
+    # Their factories were named by the caller, not by a file.
+    return read(directory, trust={member.network for member in members})
 
 
 def _listed(failures: Sequence[tuple[str, str]]) -> str:

@@ -1,7 +1,6 @@
 """Weights of others: a state dict from a safetensors file or from `torch.save`, never unpickled."""
 
 import pickle
-import zipfile
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from rainbownet.errors import FileError
 from rainbownet.files.present import present
+from rainbownet.files.reason import reason
 from rainbownet.files.tensors import read_tensors
 
 WRAPPERS = ("state_dict", "model", "model_state_dict")
@@ -72,8 +72,9 @@ def read_checkpoint(path: str | PathLike[str]) -> Any:
             "save `network.state_dict()` instead"
         ) from error
     except (OSError, *_DAMAGED) as error:
-        reason = " ".join(str(error).split("\n")[:1]) or type(error).__name__
-        raise FileError(f"{path}: neither a safetensors file nor a checkpoint of torch.save ({reason})") from error
+        raise FileError(
+            f"{path}: neither a safetensors file nor a checkpoint of torch.save ({reason(error)})"
+        ) from error
 
 
 def _head(path: Path) -> bytes:
@@ -82,8 +83,8 @@ def _head(path: Path) -> bytes:
 
 
 def _is_pickle(path: Path) -> bool:
-    """Say whether a file is an archive of torch.save or begins as a pickle does."""
-    return zipfile.is_zipfile(path) or _head(path)[:1] == pickle.PROTO
+    """Say whether a file begins as an archive of torch.save or a pickle does."""
+    return _head(path).startswith((b"PK", pickle.PROTO))
 
 
 def _describe(content: Any) -> str:

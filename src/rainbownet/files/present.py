@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from rainbownet.errors import FileError
+from rainbownet.files.reason import reason
 
 
 def present(path: str | PathLike[str], what: str) -> Path:
@@ -24,7 +25,7 @@ def present(path: str | PathLike[str], what: str) -> Path:
     except FileNotFoundError as error:
         raise FileError(f"{path}: no such file; {what} is needed") from error
     except (OSError, ValueError) as error:
-        raise FileError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        raise FileError(f"{path}: cannot be read ({reason(error)})") from error
     if stat.S_ISDIR(mode):
         raise FileError(f"{path}: a folder; {what} is needed")
     if not stat.S_ISREG(mode):

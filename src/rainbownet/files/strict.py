@@ -85,7 +85,7 @@ def check_fields(value: Any, fields: Mapping[str, type | UnionType], origin: str
         if name not in value:
             raise FileError(f"{origin}: not a complete {what}: its field {name!r} is missing")
         found = value[name]
-        kinds: tuple[type, ...] = getattr(kind, "__args__", (kind,))
+        kinds: Any = getattr(kind, "__args__", (kind,))
         if not isinstance(found, kind) or (isinstance(found, bool) and bool not in kinds):
             needed = " or ".join(_NAMES[k] for k in kinds)
             raise FileError(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rainbownet.errors import FileError
 from rainbownet.files.present import present
+from rainbownet.files.reason import reason
 from rainbownet.files.strict import parse_json
 from rainbownet.files.write import replacing
 
@@ -76,8 +77,7 @@ def read_tensors(path: str | PathLike[str], what: str = "safetensors file") -> t
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FileError(f"{path}: damaged, cut short, or not a {what} ({reason})") from error
+        raise FileError(f"{path}: damaged, cut short, or not a {what} ({reason(error)})") from error
 
 
 def _check_header(path: Path) -> None:

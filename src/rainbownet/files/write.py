@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 
 from rainbownet.errors import FileError, RainbowError
+from rainbownet.files.reason import reason
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def replacing(path: str | PathLike[str], *, parents: bool = False) -> Iterator[P
     except RainbowError:
         raise
     except (OSError, ValueError) as error:
-        raise FileError(f"{path}: cannot be written ({_reason(error)}); nothing was left behind") from error
+        raise FileError(f"{path}: cannot be written ({reason(error)}); nothing was left behind") from error
 
 
 def write_file(path: str | PathLike[str], data: bytes, *, parents: bool = False) -> int:
@@ -80,7 +81,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise FileError(f"{path}: the folder cannot be made ({_reason(error)})") from error
+        raise FileError(f"{path}: the folder cannot be made ({reason(error)})") from error
 
 
 def append_line(path: Path, line: str) -> None:
@@ -95,7 +96,7 @@ def append_line(path: Path, line: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise FileError(f"{path}: cannot be written ({_reason(error)})") from error
+        raise FileError(f"{path}: cannot be written ({reason(error)})") from error
 
 
 def check_writable(*paths: str | PathLike[str] | None) -> None:
@@ -126,7 +127,7 @@ def _check(path: Path) -> None:
     except RainbowError:
         raise
     except (OSError, ValueError) as error:
-        raise FileError(f"{path}: cannot be written ({_reason(error)})") from error
+        raise FileError(f"{path}: cannot be written ({reason(error)})") from error
 
 
 def _status(path: Path) -> os.stat_result | None:
@@ -170,7 +171,3 @@ def _through(path: Path, before: os.stat_result) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as source, path.open("wb", buffering=0) as file:
             shutil.copyfileobj(source, file)
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return getattr(error, "strerror", None) or str(error)

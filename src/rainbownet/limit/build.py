@@ -143,7 +143,13 @@ def build_limit(
         for plan, activation, fit in zip(plans, activations, fits.values(), strict=True)
     ]
     network = with_layers(white, reference.traced.graph, plans, done)
-    provenance = {"images": images.images, "seed": seed, "method": method, "alignment": chosen.to_dict()}
+    provenance = {
+        "images": images.images,
+        "seed": seed,
+        "method": method,
+        "alignment": chosen.to_dict(),
+        "input": {"shape": list(example.shape[1:]), "dtype": str(example.dtype)},
+    }
     paths = {plan.name: f"{FOLDER}.{key(plan)}" for plan in plans}
     ends = {plan.name: (plan.nodes or [plan.source])[-1].name for plan in plans}
     return LimitNetwork(network, paths, visitor.table(), provenance, ends)

@@ -1,6 +1,9 @@
 """Rainbows on disk: one safetensors file with JSON metadata, written atomically, read without unpickling."""
 
 import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -8,16 +11,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rainbownet.errors import ArchitectureError, FileError, UnsupportedOp
+from rainbownet.errors import ArchitectureError, FileError, RainbowError, UnsupportedOp
+from rainbownet.files.reason import reason
 from rainbownet.files.strict import check_fields, parse_json
 from rainbownet.files.tensors import read_tensors, write_tensors
 from rainbownet.graph import Network
-from rainbownet.graph.program import from_program, to_program
+from rainbownet.graph.measure import MISFITS, metered
+from rainbownet.graph.program import to_program
+from rainbownet.graph.rebuild import from_program
+from rainbownet.graph.vocabulary import DTYPES
 from rainbownet.laws import Block, FittedLaw
 from rainbownet.rainbow.model import Rainbow, kept_parameters, realise, rows_of
 from rainbownet.rainbow.presets import Preset
 
 FORMAT = 1
+_INPUTS = 1 << 23
+"""Numbers in an example: two colour images of 1182 × 1182."""
+_PRODUCT = 1 << 24
+_PARTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)
 _FIELDS = {
     "architecture": dict | None,
     "program": dict | None,
@@ -54,8 +65,11 @@ def save(
     Raises:
         FileError: If it cannot be written; nothing is left behind.
         UnsupportedOp: If the network is not made of torch.nn and no architecture is given.
+        ArchitectureError: If the architecture cannot be built, or is another than the network's.
     """
     network = rainbow.network
+    if architecture is not None:
+        _check_architecture(network, architecture, kwargs or {})
     tensors: dict[str, Tensor] = {}
     laws = {}
     for name, law in rainbow.laws.items():
@@ -86,34 +100,67 @@ def save(
     return write_tensors(path, tensors, {"rainbownet": json.dumps(metadata, sort_keys=True)})
 
 
-def load(path: str | PathLike[str], *, network: nn.Module | None = None) -> Rainbow:
+def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: bool = False) -> Rainbow:
     """Read a rainbow.
+
+    A file is data: it names operations of a closed list, and the reference networks, and its sizes are bounded by the
+    tensors in it. Code of anybody else's runs only if the caller brings it as `network` or trusts the file.
 
     Args:
         path: A file written by `Rainbow.save`.
         network: A module of the architecture that was fitted, its weights whatever they are: for networks of the user's
             own classes. Without it the network is built from the file.
+        trust: Whether a factory that the file names, `package.module:factory`, may be imported and called, with
+            whatever it does.
 
     Returns:
         The rainbow.
 
     Raises:
-        FileError: If the file is missing, damaged, not a rainbow, of a newer format, or needs `network`.
+        FileError: If the file is missing, damaged, not a rainbow, of a newer format, or needs `network` or `trust`.
         ArchitectureError: If `network` has another architecture.
     """
-    metadata, tensors = _read(Path(path))
-    try:
+    path = Path(path)
+    metadata, tensors = _read(path)
+    with _blamed(path):
         preset = Preset.from_dict(metadata["preset"])
-        shape, dtype = metadata["example"]["shape"], getattr(torch, metadata["example"]["dtype"].removeprefix("torch."))
-        module = network if network is not None else _module(Path(path), metadata)
-        reference = Network(module, torch.zeros(shape, dtype=dtype), head=metadata["head"])
-        kept = {k.removeprefix("kept/"): v for k, v in tensors.items() if k.startswith("kept/")}
-        _check_kept(Path(path), reference, kept)
-        laws = _laws(Path(path), metadata["laws"], tensors, preset, reference)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FileError(f"{path}: not a complete rainbow file ({type(error).__name__}: {error})") from error
-    realise(reference, laws, preset, kept)
+        example = _example(path, metadata["example"])
+        head = metadata["head"]
+        if isinstance(head, list) and not all(isinstance(name, str) for name in head):
+            raise FileError(f"{path}: not a complete rainbow file: its head is {head!r:.80}, no list of names")
+        if metadata["networks"] < 1:
+            raise FileError(f"{path}: not a complete rainbow file: it was fitted on {metadata['networks']} networks")
+    if network is None:
+        with _blamed(path):
+            reference = _network(path, metadata, tensors, example, trust)
+            laws = _assemble(path, reference, metadata, tensors, preset)
+    else:
+        reference = Network(network, example, head=head)
+        try:
+            laws = _assemble(path, reference, metadata, tensors, preset)
+        except MISFITS as error:
+            if isinstance(error, RainbowError):
+                raise
+            raise _incomplete(path, error) from error
     return Rainbow(reference, laws, preset, metadata["networks"], metadata["provenance"])
+
+
+@contextmanager
+def _blamed(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with the contents of a file into an error that names it."""
+    try:
+        yield
+    except FileError:
+        raise
+    except RainbowError as error:
+        text = str(error)
+        raise FileError(text if text.startswith(str(path)) else f"{path}: {text}") from error
+    except MISFITS as error:
+        raise _incomplete(path, error) from error
+
+
+def _incomplete(path: Path, error: Exception) -> FileError:
+    return FileError(f"{path}: not a complete rainbow file ({reason(error)})")
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -129,16 +176,72 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return check_fields(metadata, _FIELDS, str(path), "rainbow file"), tensors
 
 
-def _module(path: Path, metadata: dict[str, Any]) -> nn.Module:
+def _example(path: Path, described: Any) -> Tensor:
+    described = check_fields(described, {"shape": list, "dtype": str}, str(path), "rainbow file")
+    shape, dtype = described["shape"], DTYPES.get(described["dtype"])
+    if dtype is None or not all(type(size) is int and size > 0 for size in shape) or not shape:
+        raise FileError(f"{path}: not a complete rainbow file: its example is {described!r:.80}")
+    if math.prod(shape) > _INPUTS:
+        raise FileError(f"{path}: too large: its example has {math.prod(shape)} numbers; at most {_INPUTS} are read")
+    return torch.zeros(shape, dtype=dtype)
+
+
+def _network(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor], example: Tensor, trust: bool) -> Network:
+    """Build the reference network from the file alone."""
+    stored, head = sum(t.numel() for t in tensors.values()), metadata["head"]
     if metadata["program"] is not None:
-        return from_program(metadata["program"])
+        module = from_program(metadata["program"], origin=str(path), example=example, stored=stored)
+        return Network(module, example, head=head)
+    if metadata["architecture"] is None:
+        raise FileError(f"{path}: not a complete rainbow file: it holds neither a network nor the name of one")
+    from rainbownet.resolve import resolve_network
+
+    fields = {"name": str, "kwargs": dict}
+    architecture = check_fields(metadata["architecture"], fields, str(path), "rainbow file")
+    name, kwargs = architecture["name"], architecture["kwargs"]
+    if ":" in name and not trust:
+        raise FileError(
+            f"{path}: its network is made by {name!r:.200}, code that a file may not run; load it with network=..., a "
+            "module of that architecture, or with trust=True (--trust) if you trust who wrote the file"
+        )
+    if trust:
+        try:
+            return Network(resolve_network(name, kwargs), example, head=head)
+        except ArchitectureError as error:
+            raise FileError(f"{path}: its network cannot be built ({error}); pass network= to load") from error
+    with metered(stored, str(path)):
+        module = resolve_network(name, kwargs)
+    with metered(stored + sum(p.numel() for p in module.parameters()), str(path)):
+        return Network(module, example, head=head)
+
+
+def _assemble(
+    path: Path, reference: Network, metadata: dict[str, Any], tensors: dict[str, Tensor], preset: Preset
+) -> dict[str, FittedLaw]:
+    """Put what the file keeps into the network, and return the laws."""
+    kept = {k.removeprefix("kept/"): v for k, v in tensors.items() if k.startswith("kept/")}
+    _check_kept(path, reference, kept)
+    laws = _laws(path, metadata["laws"], tensors, preset, reference)
+    realise(reference, laws, preset, kept)
+    return laws
+
+
+def _check_architecture(network: Network, architecture: str, kwargs: dict[str, Any]) -> None:
+    """Raise unless a factory makes networks with the parameters of the reference."""
     from rainbownet.resolve import resolve_network
 
     try:
-        architecture = metadata["architecture"]
-        return resolve_network(architecture["name"], architecture["kwargs"])
-    except ArchitectureError as error:
-        raise FileError(f"{path}: its network cannot be built ({error}); pass network= to load") from error
+        json.dumps(kwargs, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ArchitectureError(f"kwargs: {kwargs!r:.200} cannot be written to a file ({error})") from error
+    own, made = network.root.state_dict(), resolve_network(architecture, kwargs).state_dict()
+    for key in sorted(set(own) | set(made)):
+        shapes = [tuple(state[key].shape) if key in state else "absent" for state in (made, own)]
+        if shapes[0] != shapes[1]:
+            raise ArchitectureError(
+                f"architecture: {architecture!r} does not make the network of this rainbow: its {key!r} is "
+                f"{shapes[0]}, here {shapes[1]}; check kwargs={kwargs}"
+            )
 
 
 def _check_kept(path: Path, network: Network, kept: dict[str, Tensor]) -> None:
@@ -152,6 +255,14 @@ def _check_kept(path: Path, network: Network, kept: dict[str, Tensor]) -> None:
             raise ArchitectureError(
                 f"{path}: parameter {name!r} has shape {tuple(value.shape)}, the network {tuple(values[name].shape)}"
             )
+        if _kind(value) != _kind(values[name]):
+            raise ArchitectureError(
+                f"{path}: parameter {name!r} is of {value.dtype}, in the network of {values[name].dtype}"
+            )
+
+
+def _kind(value: Tensor) -> tuple[bool, bool]:
+    return value.is_complex(), value.is_floating_point()
 
 
 def _laws(
@@ -165,22 +276,44 @@ def _laws(
         )
     laws = {}
     for name, (rows, blocks) in expected.items():
-        own = [Block(b["name"], tuple(b["shape"])) for b in described[name]]
+        own = [_block(path, name, block) for block in described[name]]
         if own != list(blocks):
             raise ArchitectureError(f"{path}: population {name!r} is made of {own}, in the network of {list(blocks)}")
         prefix = f"law/{name}/"
         parts = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        _check_parts(path, name, parts, rows)
         try:
             laws[name] = FittedLaw.from_tensors(preset.law, own, parts)
             shape = laws[name].neurons().shape
-        except (TypeError, RuntimeError, ValueError) as error:
-            raise FileError(f"{path}: the law of population {name!r} is damaged ({error})") from error
+        except MISFITS as error:
+            raise FileError(f"{path}: the law of population {name!r} is damaged ({reason(error)})") from error
         if shape != rows.shape:
             raise ArchitectureError(
                 f"{path}: population {name!r} has {shape[0]} neurons of {shape[1]} numbers, in the network {len(rows)} "
                 f"of {rows.shape[1]}"
             )
     return laws
+
+
+def _block(path: Path, population: str, described: Any) -> Block:
+    described = check_fields(described, {"name": str, "shape": list}, str(path), f"law of population {population!r}")
+    return Block(described["name"], tuple(described["shape"]))
+
+
+def _check_parts(path: Path, name: str, parts: dict[str, Tensor], rows: Tensor) -> None:
+    """Raise unless the tensors of a law are finite numbers, whose products are not far larger than they are."""
+    for key, value in parts.items():
+        if value.dtype not in _PARTS:
+            raise FileError(f"{path}: the law of population {name!r} is damaged ({key!r} is of {value.dtype})")
+        if not value.isfinite().all():
+            raise FileError(f"{path}: the law of population {name!r} is damaged ({key!r} is not finite)")
+    longest, widest = (max((v.shape[side] for v in parts.values() if v.ndim), default=0) for side in (0, -1))
+    stored = sum(value.numel() for value in parts.values())
+    if longest * widest > max(_PRODUCT, 4 * (stored + rows.numel())):
+        raise FileError(
+            f"{path}: the law of population {name!r} is damaged (it is of {longest} neurons and {widest} numbers, in "
+            f"the network of {len(rows)} and {rows.shape[1]})"
+        )
 
 
 def _stored(dtype: torch.dtype) -> torch.dtype:

@@ -104,7 +104,7 @@ class Rainbow:
         return Rainbow(self.network, laws, self.preset.but(law=White()), self.networks, self.provenance, self.alignment)
 
     def save(self, path: str | PathLike[str], *, architecture: str | None = None, kwargs: Any = None) -> int:
-        """Write the rainbow to one safetensors file, atomically; see `rainbownet.rainbow.file.save`."""
+        """Write the rainbow to one safetensors file, whole or not at all; see `rainbownet.rainbow.file.save`."""
         from rainbownet.rainbow.file import save
 
         return save(self, path, architecture=architecture, kwargs=kwargs)
