@@ -148,7 +148,7 @@ def build_limit(
         "seed": seed,
         "method": method,
         "alignment": chosen.to_dict(),
-        "input": {"shape": list(example.shape[1:]), "dtype": str(example.dtype)},
+        "input": {"shape": list(reference.example.shape[1:]), "dtype": str(reference.example.dtype)},
     }
     paths = {plan.name: f"{FOLDER}.{key(plan)}" for plan in plans}
     ends = {plan.name: (plan.nodes or [plan.source])[-1].name for plan in plans}
