@@ -21,13 +21,23 @@ def network(name: str) -> Network:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_number_belongs_to_a_neuron_or_is_kept(name):
     net = network(name)
-    table = describe(net)
+    table = describe(net, fold=False)
     total = sum(
         value.numel() * (2 if value.is_complex() else 1)
         for key, value in net.parameters.items()
         if key not in net.kept and not net.is_statistic(key)
     )
     assert (table["neurons"] * table["numbers"]).sum() == total
+
+
+def test_a_network_and_its_rainbow_are_described_by_the_same_numbers(case):
+    net, images = case.network(), case.images()
+    for how in ("folded", "explicit"):
+        rainbow = rn.fit(net, [images], norms=how)
+        table = describe(Network(net, images), fold=how == "folded").query("not frozen")
+        fitted = describe_rainbow(rainbow)
+        pairs = zip(table["population"], table["numbers"], strict=True)
+        assert dict(pairs) == dict(zip(fitted["population"], fitted["numbers"], strict=True))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -82,7 +82,7 @@ class Optional(nn.Module):
 def test_arguments_with_defaults_take_them():
     net = Optional().eval()
     traced = symbolic_trace(net)
-    assert [n.name for n in traced.graph.nodes if n.op == "placeholder"] == ["x"]
+    assert [n.target for n in traced.graph.nodes if n.op == "placeholder"] == ["x"]
     x = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(traced(x), net(x))
 

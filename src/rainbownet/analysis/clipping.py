@@ -14,7 +14,7 @@ from rainbownet.analysis.bases import BASES, channel_rows_of, explained_shares, 
 from rainbownet.analysis.layer import AlignedLayer, in_basis, weight_rows
 from rainbownet.data import Images
 from rainbownet.errors import ArchitectureError, RainbowError
-from rainbownet.graph.trace import private_copy
+from rainbownet.graph.private import private_copy
 from rainbownet.training import evaluate
 
 STEPS = 50

@@ -16,7 +16,8 @@ from rainbownet.graph.population import Population
 from rainbownet.graph.propagate import propagate
 from rainbownet.graph.resize import Counter, copied_module, resized_module
 from rainbownet.graph.rules.table import Operation, find_operation
-from rainbownet.graph.trace import private_copy, symbolic_trace
+from rainbownet.graph.same import first_difference
+from rainbownet.graph.trace import copy_and_trace
 
 Width = int | float | Mapping[str, int | float]
 """A factor on the number of neurons, or one per module prefix."""
@@ -62,10 +63,7 @@ class Network:
         traced: fx.GraphModule | None = None,
     ) -> None:
         if traced is None:
-            traced = symbolic_trace(module)
-            root = traced if isinstance(module, fx.GraphModule) else private_copy(module)
-            if root is not traced:
-                traced = fx.GraphModule(root, traced.graph, type(module).__name__)
+            root, traced = copy_and_trace(module)
         else:
             root = module
         self.root = root.to(example.device)
@@ -162,7 +160,7 @@ class Network:
         Raises:
             ArchitectureError: Naming the first difference.
         """
-        self.check_same_structure(other, name)
+        self._check(other, name, widths=False)
         own, their = self.parameters, other.parameters
         for key in own:
             if own[key].shape != their[key].shape:
@@ -177,19 +175,21 @@ class Network:
         Raises:
             ArchitectureError: Naming the first difference.
         """
-        a, b = list(self.traced.graph.nodes), list(other.traced.graph.nodes)
-        for x, y in zip(a, b, strict=False):
-            if (x.op, x.name, str(x.target)) != (y.op, y.name, str(y.target)):
-                raise ArchitectureError(
-                    f"{name} has another architecture: its operation {y.name!r} ({y.op} {y.target}) stands where the "
-                    f"first network has {x.name!r} ({x.op} {x.target})"
-                )
-            if x.op == "call_module":
-                mine, its = (type(net.modules[str(x.target)]).__name__ for net in (self, other))
-                if mine != its:
-                    raise ArchitectureError(f"{name}: layer {x.target!r} is a {its}, in the first network a {mine}")
-        if len(a) != len(b) or set(self.parameters) != set(other.parameters):
-            raise ArchitectureError(f"{name} has another architecture: {len(b)} operations instead of {len(a)}")
+        self._check(other, name, widths=True)
+
+    def _check(self, other: Network, name: str, *, widths: bool) -> None:
+        found = self._found
+        known = [(module, attribute) for module, attribute, _ in found.attributes]
+        difference = first_difference(
+            self.traced,
+            other.traced,
+            sized=set(found.rewrites) if widths else (),
+            attributes=set(known) if widths else (),
+        )
+        if difference is None and (extra := set(self.parameters) ^ set(other.parameters)):
+            difference = f"parameter {min(extra)!r} stands in one of the two only"
+        if difference is not None:
+            raise ArchitectureError(f"{name} has another architecture: {difference}")
 
     def _factors(self, width: Width, keep: Collection[str]) -> list[float]:
         if isinstance(width, Mapping):

@@ -9,9 +9,9 @@ from torch import Tensor, fx, nn
 from rainbownet.errors import ArchitectureError
 from rainbownet.graph.nodes import fetch
 from rainbownet.graph.population import Owners
+from rainbownet.graph.private import private_copy
 from rainbownet.graph.propagate import Propagation
 from rainbownet.graph.ties import Ids
-from rainbownet.graph.trace import private_copy
 
 
 class Counter:

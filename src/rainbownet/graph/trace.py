@@ -1,9 +1,8 @@
 """Tracing: from the user's module to a torch.fx graph over a private copy of it, with the shape of every value."""
 
-import copy
 import inspect
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +11,8 @@ from jaxtyping import config
 from torch import fx, nn
 
 from rainbownet.errors import ArchitectureError
+from rainbownet.graph.nodes import operation_name
+from rainbownet.graph.private import private_copy
 from rainbownet.graph.rules.table import leaf_modules
 
 _OUT_OF_PLACE = {
@@ -30,52 +31,65 @@ class _Tracer(fx.Tracer):
         return isinstance(m, leaf_modules()) or super().is_leaf_module(m, module_qualified_name)
 
 
-def private_copy(module: nn.Module) -> nn.Module:
-    """Return a deep copy of a module in evaluation mode, without the user's hooks."""
-    module = copy.deepcopy(module).eval()
-    for child in module.modules():
-        for name, value in vars(child).items():
-            if name.endswith("_hooks") and isinstance(value, dict):
-                value.clear()
-    return module.requires_grad_(False)
-
-
 def symbolic_trace(module: nn.Module) -> fx.GraphModule:
-    """Trace a copy of a module with torch.fx.
+    """Return the trace of a private copy of a module; see `copy_and_trace`."""
+    return copy_and_trace(module)[1]
+
+
+def copy_and_trace(module: nn.Module) -> tuple[nn.Module, fx.GraphModule]:
+    """Copy a module and trace the copy with torch.fx.
 
     Args:
         module: Any module with one tensor input. It is neither changed nor put in another mode.
 
     Returns:
-        A graph module whose submodules and parameters have the user's names.
+        The copy, and a graph module whose submodules and parameters are the copy's and have the user's names. Names of
+        nodes do not depend on how the user's code calls its arguments.
 
     Raises:
         ArchitectureError: If the forward pass cannot be traced, with what torch.fx says and what to do.
     """
-    if not isinstance(module, nn.Module):
-        raise ArchitectureError(f"network: expected a torch.nn.Module, got {type(module).__name__}")
     root = private_copy(module)
     if isinstance(root, fx.GraphModule):
-        return root
+        root.graph = _renamed(root.graph)
+        return root, root
     try:
         defaults = _defaults(root)
         with _shapes_unchecked():
             graph = _Tracer().trace(root, concrete_args=defaults)
     except Exception as error:
         raise ArchitectureError(
-            f"network {type(module).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}. The "
+            f"network {type(root).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}. The "
             "forward pass must not branch on the values of tensors: move such code into a module of its own and give "
             "that module a rule with rainbownet.graph.register(..., leaf=True), or pass a network whose "
             "forward is a fixed graph."
         ) from error
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     if (count := len(inputs) - len(defaults)) != 1:
-        raise ArchitectureError(f"network {type(module).__name__} has {count} inputs; one tensor is supported")
+        raise ArchitectureError(f"network {type(root).__name__} has {count} inputs; one tensor is supported")
     for extra in inputs[1:]:
         _erase(extra)
-    traced = fx.GraphModule(root, graph, type(module).__name__)
+    traced = fx.GraphModule(root, graph, type(root).__name__)
     _functionalise(traced)
-    return traced
+    traced.graph = _renamed(traced.graph)
+    return root, traced
+
+
+def _renamed(graph: fx.Graph) -> fx.Graph:
+    """Return a copy of a graph in which nodes are named by what they do."""
+    new = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            name = "inputs"
+        elif node.op in ("call_function", "call_method"):
+            name = operation_name(node.target).rpartition(".")[2]
+        else:
+            name = str(node.target).replace(".", "_")
+        args, kwargs = (fx.map_arg(part, copies.__getitem__) for part in (node.args, dict(node.kwargs)))
+        copies[node] = new.create_node(node.op, node.target, args, kwargs, name, node.type)
+        copies[node].meta = dict(node.meta)
+    return new
 
 
 @contextmanager
@@ -106,8 +120,12 @@ def _functionalise(traced: fx.GraphModule) -> None:
     """Replace in-place operations by others, so that nodes may be evaluated in any order that respects the graph."""
     modules = dict(traced.named_modules())
     order = {node: i for i, node in enumerate(traced.graph.nodes)}
+    inplace = [m for m in modules.values() if getattr(m, "inplace", False)]
+    for module in inplace:
+        setattr(module, "inplace", False)  # noqa: B010
     for node in traced.graph.nodes:
-        if not _made_out_of_place(node, modules):
+        own = node.op == "call_module" and any(modules[str(node.target)] is module for module in inplace)
+        if not own and not _made_out_of_place(node):
             continue
         changed = node.args[0] if node.args else None
         if isinstance(changed, fx.Node):
@@ -117,12 +135,8 @@ def _functionalise(traced: fx.GraphModule) -> None:
     traced.recompile()
 
 
-def _made_out_of_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
+def _made_out_of_place(node: fx.Node) -> bool:
     if node.op == "call_module":
-        module = modules[str(node.target)]
-        if getattr(module, "inplace", False):
-            setattr(module, "inplace", False)  # noqa: B010
-            return True
         return False
     if node.kwargs.get("inplace"):
         node.kwargs = {**node.kwargs, "inplace": False}

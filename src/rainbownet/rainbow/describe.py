@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,15 +14,16 @@ from rainbownet.rainbow.model import Rainbow
 from rainbownet.rainbow.neurons import parameters_of
 
 
-def describe(network: Network) -> pd.DataFrame:
+def describe(network: Network, *, fold: bool = True) -> pd.DataFrame:
     """List the populations of neurons of a network (theory of rainbows: neurons that share one law).
 
     Args:
         network: A traced network.
+        fold: Whether norms right after a drawn layer are made part of its law, as `fit` does by default.
 
     Returns:
-        A row per population: `population`, `neurons`, `numbers` (real parameters of one neuron), `frozen` (aligned or
-        fixed, never drawn), `writers` and `readers` (parameters, tuples of names).
+        A row per population: `population`, `neurons`, `numbers` (real numbers of one neuron in its law), `frozen`
+        (aligned or fixed, never drawn), `writers` and `readers` (parameters, tuples of names).
 
     Example:
         >>> import torch
@@ -32,11 +34,12 @@ def describe(network: Network) -> pd.DataFrame:
         0          0        8        5   False  (0.weight,)   (2.weight,)
         1          2        3        9    True  (2.weight,)            ()
     """
+    parameters = parameters_of(network, fold=fold)
     return pd.DataFrame(
         {
             "population": population.name,
             "neurons": len(population),
-            "numbers": _numbers(network, population),
+            "numbers": _numbers(network, population, parameters.drawn(network, population)),
             "frozen": population.frozen,
             "writers": population.writers,
             "readers": tuple(reader.parameter for reader in network.readers_of(population)),
@@ -128,11 +131,10 @@ def weight_bytes(network: Network) -> int:
     return sum(value.numel() * value.element_size() for value in network.parameters.values())
 
 
-def _numbers(network: Network, population: Population) -> int:
+def _numbers(network: Network, population: Population, names: Sequence[str]) -> int:
     total = 0
-    for name, entries in population.slots.items():
-        if network.is_statistic(name):
-            continue
+    for name in names:
+        entries = population.slots[name]
         value = network.parameters[name]
         each = math.prod(value.shape) // value.shape[population.axes[name]]
         total += entries.shape[1] * each * (2 if value.is_complex() else 1)
