@@ -70,7 +70,7 @@ def test_a_network_of_computed_weights_is_drawn():
     parametrizations.weight_norm(net[0])
     with pytest.warns(RainbowWarning, match=r"0\.weight \(WeightNorm\)"):
         rainbow = rn.fit(net, [IMAGES])
-    drawn = rainbow.sample([IMAGES], draw="identity", holdout=0.0)
+    drawn = rainbow.sample([IMAGES], draw="identity", alignment=rn.Procrustes(), holdout=0.0)
     torch.testing.assert_close(drawn(IMAGES), net(IMAGES).detach(), rtol=1e-4, atol=1e-5)
 
 

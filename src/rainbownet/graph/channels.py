@@ -112,6 +112,7 @@ class Channels:
         self.rewrites: dict[fx.Node, Rewrite] = {}
         self.attributes: list[tuple[str, str, Callable[[Count], Any]]] = []
         self.mixed: list[tuple[fx.Node, Ids, str]] = []
+        self.spatial: list[tuple[Ids, Ids, Labels]] = []
         self._pending = {node: str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
 
     # What rules ask ---------------------------------------------------------------------------------------------
@@ -215,6 +216,13 @@ class Channels:
         """Declare that an operation combines channels, which only a space that is never resampled allows."""
         self.mixed.append((node, ids, why))
 
+    def maps_positions(self, written: Ids, read: Ids, others: Labels) -> None:
+        """Declare a linear map along one axis of a value that has channels along others.
+
+        If what it reads is frozen and the others are not, it is a map over positions, and what it writes is frozen too.
+        """
+        self.spatial.append((written, read, others))
+
     def rewrite(self, node: fx.Node, arguments: Rewrite) -> None:
         """Declare how the constants of a node follow the number of channels."""
         self.rewrites[node] = arguments
@@ -232,10 +240,12 @@ class Channels:
         """Tie the labels of tensors combined elementwise by broadcasting, and return those of the result."""
         merged: dict[tuple[int, ...], Ids] = {}
         aligned = [(node, _aligned(label, len(shape))) for node in nodes for label in self.labels_of(node)]
-        for _, label in aligned:
+        for node, label in aligned:
             axes = _long_axes(label)
-            if not axes and any(size > 1 for size in shape[1:]):
-                continue  # one channel spread over many: no tie
+            own = (1,) * (len(shape) - self.values[node].ndim) + tuple(self.values[node].shape)
+            if not axes and any(mine == 1 < size for mine, size in zip(own, shape, strict=True)):
+                self.ties.freeze(label)  # one channel spread over many: there can be no two of it
+                continue
             if axes in merged:
                 self.ties.tie(merged[axes], label)
             else:

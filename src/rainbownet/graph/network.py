@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError, UnsupportedOp
 from rainbownet.graph.channels import Norm, Reader
+from rainbownet.graph.module import graph_module
 from rainbownet.graph.nodes import unsupported
 from rainbownet.graph.population import Population
 from rainbownet.graph.propagate import propagate
@@ -63,11 +64,14 @@ class Network:
         traced: fx.GraphModule | None = None,
     ) -> None:
         if traced is None:
-            root, traced = copy_and_trace(module)
+            root, traced = copy_and_trace(module, _two(example))
         else:
             root = module
-        self.root = root.to(example.device)
-        self.traced = traced.to(example.device)
+        if all(value.device == example.device for value in (*root.parameters(), *root.buffers())):
+            self.root, self.traced = root, traced
+        else:  # moving a buffer makes another tensor: the graph is built again over the moved ones
+            self.root = root.to(example.device)
+            self.traced = graph_module(self.root, traced.graph)
         self.example = _two(example)
         self.head = head
         names = [head] if isinstance(head, str) else list(head)
@@ -160,7 +164,7 @@ class Network:
         Raises:
             ArchitectureError: Naming the first difference.
         """
-        self._check(other, name, widths=False)
+        self.check_same_structure(other, name)
         own, their = self.parameters, other.parameters
         for key in own:
             if own[key].shape != their[key].shape:
@@ -175,16 +179,12 @@ class Network:
         Raises:
             ArchitectureError: Naming the first difference.
         """
-        self._check(other, name, widths=True)
-
-    def _check(self, other: Network, name: str, *, widths: bool) -> None:
         found = self._found
-        known = [(module, attribute) for module, attribute, _ in found.attributes]
         difference = first_difference(
             self.traced,
             other.traced,
-            sized=set(found.rewrites) if widths else (),
-            attributes=set(known) if widths else (),
+            sized=set(found.rewrites),
+            attributes={(module, attribute) for module, attribute, _ in found.attributes},
         )
         if difference is None and (extra := set(self.parameters) ^ set(other.parameters)):
             difference = f"parameter {min(extra)!r} stands in one of the two only"

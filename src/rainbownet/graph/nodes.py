@@ -52,7 +52,7 @@ def fetch(module: nn.Module, name: str) -> Any:
     return value
 
 
-def evaluate(module: fx.GraphModule, node: fx.Node, env: dict[fx.Node, Any], modules: Mapping[str, nn.Module]) -> Any:
+def evaluate(module: nn.Module, node: fx.Node, env: dict[fx.Node, Any], modules: Mapping[str, nn.Module]) -> Any:
     """Evaluate one node other than a placeholder, given the values of the nodes before it."""
     if node.op == "get_attr":
         return fetch(module, str(node.target))
@@ -66,6 +66,24 @@ def evaluate(module: fx.GraphModule, node: fx.Node, env: dict[fx.Node, Any], mod
         return getattr(args[0], str(node.target))(*args[1:], **kwargs)
     assert callable(node.target)
     return node.target(*args, **kwargs)
+
+
+def evaluate_checked(
+    module: nn.Module, node: fx.Node, env: dict[fx.Node, Any], modules: Mapping[str, nn.Module], example: Tensor
+) -> Any:
+    """Evaluate one node on an example.
+
+    Raises:
+        DataError: If it cannot be evaluated, naming the layer.
+    """
+    try:
+        return evaluate(module, node, env, modules)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        place = node.target if node.op == "call_module" else f"{node.name} ({node.op} {node.target})"
+        raise DataError(
+            f"layer {place!r} cannot be evaluated on inputs of shape {tuple(example.shape)} and dtype "
+            f"{example.dtype}: {error}"
+        ) from error
 
 
 @torch.no_grad()
@@ -88,12 +106,5 @@ def example_values(module: fx.GraphModule, example: Tensor) -> dict[fx.Node, Any
         if node.op == "placeholder":
             env[node] = example
             continue
-        try:
-            env[node] = evaluate(module, node, env, modules)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            place = node.target if node.op == "call_module" else f"{node.name} ({node.op} {node.target})"
-            raise DataError(
-                f"layer {place!r} cannot be evaluated on inputs of shape {tuple(example.shape)} and dtype "
-                f"{example.dtype}: {error}"
-            ) from error
+        env[node] = evaluate_checked(module, node, env, modules, example)
     return env

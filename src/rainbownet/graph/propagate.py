@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, fx
 
 from rainbownet.errors import ArchitectureError
-from rainbownet.graph.channels import Channels, Count, IndexedParameter, Norm, Reader, Rewrite
+from rainbownet.graph.channels import Channels, Count, IndexedParameter, Labels, Norm, Reader, Rewrite
 from rainbownet.graph.nodes import evaluate
 from rainbownet.graph.pointwise import is_pointwise
 from rainbownet.graph.population import Owners, Population, find_populations
 from rainbownet.graph.rules.elementwise import elementwise
 from rainbownet.graph.rules.table import find_operation
-from rainbownet.graph.ties import Solved, factor_repeats
+from rainbownet.graph.ties import Ids, Solved, factor_repeats
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] =
     """
     channels = apply_rules(module, example)
     _freeze_heads(channels, heads)
-    solved = channels.ties.solve()
+    solved = _solve(channels)
     _check_mixed(channels, solved)
     readers = {
         name: _solved_reader(channels, solved, known.read)
@@ -125,6 +125,28 @@ def _acts_pointwise(channels: Channels, node: fx.Node) -> bool:
     return is_pointwise(
         lambda x: evaluate(channels.module, node, {**channels.values, tensors[0]: x}, channels.modules), like=source
     )
+
+
+def _solve(channels: Channels) -> Solved:
+    """Solve the ties, with maps over positions frozen one after another."""
+    solved = channels.ties.solve()
+    waiting = list(channels.spatial)
+    while True:
+        frozen = [_maps_positions(solved, part) for part in waiting]
+        if not any(frozen):
+            return solved
+        for (written, _, _), found in zip(waiting, frozen, strict=True):
+            if found:
+                channels.ties.freeze(written)
+        waiting = [part for part, found in zip(waiting, frozen, strict=True) if not found]
+        solved = channels.ties.solve()
+
+
+def _maps_positions(solved: Solved, part: tuple[Ids, Ids, Labels]) -> bool:
+    """Whether a linear map reads frozen channels, and others of the value it reads are drawn."""
+    _, read, others = part
+    drawn = any(not solved.frozen[solved.neuron[np.ravel(label)]].all() for label in others)
+    return drawn and bool(solved.frozen[solved.neuron[read]].all())
 
 
 def _freeze_heads(channels: Channels, heads: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError
+from rainbownet.graph.module import graph_module
 from rainbownet.graph.nodes import fetch
 from rainbownet.graph.population import Owners
 from rainbownet.graph.private import private_copy
@@ -101,7 +102,7 @@ def _traced(root: nn.Module, traced: fx.GraphModule) -> fx.GraphModule:
         return root
     graph = fx.Graph()
     graph.output(graph.graph_copy(traced.graph, {}))
-    return fx.GraphModule(root, graph, type(root).__name__)
+    return graph_module(root, graph)
 
 
 def _rewrite(new: fx.GraphModule, old: fx.GraphModule, p: Propagation, count: Counter) -> bool:

@@ -1,4 +1,4 @@
-"""Tracing: from the user's module to a torch.fx graph over a private copy of it, with the shape of every value."""
+"""Tracing: from the user's module to a torch.fx graph over a private copy of it."""
 
 import inspect
 import operator
@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from jaxtyping import config
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
-from rainbownet.errors import ArchitectureError
-from rainbownet.graph.nodes import operation_name
+from rainbownet.errors import ArchitectureError, RainbowError
+from rainbownet.graph.module import graph_module, with_norm_modules
+from rainbownet.graph.nodes import evaluate_checked, operation_name
 from rainbownet.graph.private import private_copy
 from rainbownet.graph.rules.table import leaf_modules
 
@@ -25,22 +26,115 @@ _OUT_OF_PLACE = {
 
 
 class _Tracer(fx.Tracer):
-    """Traces through user modules down to those of torch.nn and those with a rule of their own."""
+    """Traces through user modules down to those of torch.nn and those with a rule of their own.
+
+    Args:
+        example: Inputs, so that code may ask for shapes and branch on them: every node is evaluated as it is made.
+    """
+
+    def __init__(self, example: Tensor | None) -> None:
+        super().__init__()
+        self.example = example
+        self.values: dict[fx.Node, Any] = {}
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, leaf_modules()) or super().is_leaf_module(m, module_qualified_name)
 
+    def create_node(self, kind: str, *args: Any, **kwargs: Any) -> fx.Node:
+        node = super().create_node(kind, *args, **kwargs)
+        if self.example is None or kind == "output":
+            return node
+        if kind == "placeholder":
+            # Further inputs have defaults, which the tracer puts in their place.
+            self.values[node] = None if self.values else self.example
+        elif node.target is torch._assert:
+            self.values[node] = None
+        elif all(source in self.values for source in node.all_input_nodes):
+            with torch.no_grad(), _modules_as_they_are():
+                self.values[node] = evaluate_checked(self.root, node, self.values, self._modules, self.example)
+        return node
 
-def symbolic_trace(module: nn.Module) -> fx.GraphModule:
+    @property
+    def _modules(self) -> dict[str, nn.Module]:
+        if not hasattr(self, "_named"):
+            self._named = dict(self.root.named_modules())
+        return self._named
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Known(node, self) if node in self.values else super().proxy(node)
+
+    def to_bool(self, obj: fx.Proxy) -> bool:
+        value = self.values.get(obj.node)
+        return bool(value) if _is_size(value) else super().to_bool(obj)
+
+    def iter(self, obj: fx.Proxy) -> Iterator:
+        value = self.values.get(obj.node)
+        if isinstance(value, (tuple, list)) or (isinstance(value, Tensor) and value.ndim):
+            return iter([operator.getitem(obj, i) for i in range(len(value))])
+        return super().iter(obj)
+
+
+_CALL, _GETATTR = nn.Module.__call__, nn.Module.__getattr__
+
+
+@contextmanager
+def _modules_as_they_are() -> Iterator[None]:
+    """Take away what torch.fx puts in the place of a module's call and attributes while it traces."""
+    patched = nn.Module.__call__, nn.Module.__getattr__
+    nn.Module.__call__, nn.Module.__getattr__ = _CALL, _GETATTR
+    try:
+        yield
+    finally:
+        nn.Module.__call__, nn.Module.__getattr__ = patched
+
+
+def _is_size(value: Any) -> bool:
+    """Whether a value depends on shapes and types alone, so that code may branch on it."""
+    return isinstance(value, (bool, int, float, str, tuple, list, torch.dtype, torch.device))
+
+
+class _Known(fx.Proxy):
+    """A value of which an example is known: it has a length, and a number among sizes is a number."""
+
+    def __getattr__(self, k: str) -> Any:
+        value = self.tracer.values[self.node]  # type: ignore[attr-defined]
+        if isinstance(value, Tensor) and k in ("ndim", "dtype", "is_cuda"):
+            return getattr(value, k)
+        if isinstance(value, Tensor) and k == "shape":
+            return self.tracer.create_proxy("call_function", getattr, (self, k), {})
+        return super().__getattr__(k)
+
+    def __len__(self) -> int:
+        return len(self._value(tuple, list, Tensor))
+
+    def __int__(self) -> int:
+        return int(self._value(int, float))
+
+    def __index__(self) -> int:
+        return int(self._value(int))
+
+    def __float__(self) -> float:
+        return float(self._value(int, float))
+
+    def _value(self, *kinds: type) -> Any:
+        value = self.tracer.values[self.node]  # type: ignore[attr-defined]
+        if not isinstance(value, kinds):
+            raise TypeError(f"the value of {self.node.name!r} is known at run time only")
+        return value
+
+
+def symbolic_trace(module: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
     """Return the trace of a private copy of a module; see `copy_and_trace`."""
-    return copy_and_trace(module)[1]
+    return copy_and_trace(module, example)[1]
 
 
-def copy_and_trace(module: nn.Module) -> tuple[nn.Module, fx.GraphModule]:
+def copy_and_trace(module: nn.Module, example: Tensor | None = None) -> tuple[nn.Module, fx.GraphModule]:
     """Copy a module and trace the copy with torch.fx.
 
     Args:
         module: Any module with one tensor input. It is neither changed nor put in another mode.
+        example: Inputs. With them code may branch on shapes, count and loop over channels; sizes that it computes from
+            shapes still follow the widths.
 
     Returns:
         The copy, and a graph module whose submodules and parameters are the copy's and have the user's names. Names of
@@ -48,15 +142,21 @@ def copy_and_trace(module: nn.Module) -> tuple[nn.Module, fx.GraphModule]:
 
     Raises:
         ArchitectureError: If the forward pass cannot be traced, with what torch.fx says and what to do.
+        DataError: If the module cannot be run on the example, naming the layer.
     """
     root = private_copy(module)
     if isinstance(root, fx.GraphModule):
         root.graph = _renamed(root.graph)
         return root, root
+    needed = [p for p in inspect.signature(root.forward).parameters.values() if p.default is p.empty and p.kind < 2]
+    if len(needed) > 1:
+        raise ArchitectureError(f"network {type(root).__name__} has {len(needed)} inputs; one tensor is supported")
     try:
         defaults = _defaults(root)
         with _shapes_unchecked():
-            graph = _Tracer().trace(root, concrete_args=defaults)
+            graph = _Tracer(example).trace(root, concrete_args=defaults)
+    except RainbowError:
+        raise
     except Exception as error:
         raise ArchitectureError(
             f"network {type(root).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}. The "
@@ -69,7 +169,8 @@ def copy_and_trace(module: nn.Module) -> tuple[nn.Module, fx.GraphModule]:
         raise ArchitectureError(f"network {type(root).__name__} has {count} inputs; one tensor is supported")
     for extra in inputs[1:]:
         _erase(extra)
-    traced = fx.GraphModule(root, graph, type(root).__name__)
+    with_norm_modules(root, graph)
+    traced = graph_module(root, graph)
     _functionalise(traced)
     traced.graph = _renamed(traced.graph)
     return root, traced
@@ -86,7 +187,8 @@ def _renamed(graph: fx.Graph) -> fx.Graph:
             name = operation_name(node.target).rpartition(".")[2]
         else:
             name = str(node.target).replace(".", "_")
-        args, kwargs = (fx.map_arg(part, copies.__getitem__) for part in (node.args, dict(node.kwargs)))
+        args = fx.map_arg(node.args, copies.__getitem__)
+        kwargs = fx.map_arg(dict(node.kwargs), copies.__getitem__)
         copies[node] = new.create_node(node.op, node.target, args, kwargs, name, node.type)
         copies[node].meta = dict(node.meta)
     return new

@@ -59,8 +59,11 @@ def _linear(p: Channels, node: fx.Node, source: fx.Node, weight: str, bias: str 
     if bias is not None:
         p.index(bias, 0, ids)
     others = _others(p.labels_of(source), -1)
-    if others and p.parameters[weight].read.ids is None:  # type: ignore[union-attr]
+    reads = p.axis_label(source, -1)
+    if others and reads is None:
         p.ties.freeze(ids)
+    elif others and reads is not None:
+        p.maps_positions(ids, reads, others)
     return (*others, on_axis(ids, -1, ndim))
 
 

@@ -8,18 +8,13 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from rainbownet.graph.channels import Channels, Labels
 from rainbownet.graph.rules.table import register
+from rainbownet.graph.ties import Ids
 
 
 def _affine(p: Channels, module: str, source: fx.Node, dim: int, names: tuple[str, ...]) -> Any:
     """Give per-channel parameters to the neurons of an axis; return the channel indices."""
-    ids = p.axis_label(source, dim)
-    own = ids
-    for name in names:
-        if getattr(p.modules[module], name, None) is not None:
-            own = p.index(f"{module}.{name}", 0, own)
-            if ids is None:
-                p.ties.freeze(own)
-    return own
+    present = [f"{module}.{name}" for name in names if getattr(p.modules[module], name, None) is not None]
+    return _owned(p, present, p.axis_label(source, dim))
 
 
 @register(_BatchNorm)
@@ -69,6 +64,64 @@ def group_norm(p: Channels, node: fx.Node) -> Labels:
     return p.labels_of(source)
 
 
+@register("group_norm")
+def group_norm_function(p: Channels, node: fx.Node) -> Labels:
+    """Handle `F.group_norm` with parameters of the network."""
+    source, groups = p.argument(node, 0, "input"), p.argument(node, 1, "num_groups")
+    names = _parameter_names(p, node, 2)
+    ids = p.axis_label(source, 1)
+    own = _owned(p, names, ids)
+    if ids is not None and groups > 1:
+        p.tag_groups(ids, groups, (node.name, "group"))
+    _follow_owner(p, names, "num_channels", own)
+    return p.labels_of(source)
+
+
+@register("instance_norm")
+def instance_norm_function(p: Channels, node: fx.Node) -> Labels:
+    """Handle `F.instance_norm` with parameters of the network and without running statistics."""
+    source = p.argument(node, 0, "input")
+    if any(p.argument(node, i, name) is not None for i, name in ((1, "running_mean"), (2, "running_var"))):
+        raise p.unsupported(node, "F.instance_norm with running statistics needs a rule; leave them out")
+    names = _parameter_names(p, node, 3)
+    own = _owned(p, names, p.axis_label(source, 1))
+    _follow_owner(p, names, "num_features", own)
+    return p.labels_of(source)
+
+
+@register("batch_norm")
+def batch_norm_function(p: Channels, node: fx.Node) -> Labels:
+    """Refuse `F.batch_norm` but for the tensors of one batch norm, which the tracer takes for a call of that module."""
+    raise p.unsupported(
+        node, "the statistics, scale and offset of F.batch_norm must be those of one module derived from nn.BatchNorm"
+    )
+
+
+def _parameter_names(p: Channels, node: fx.Node, first: int) -> list[str]:
+    """Return the names of the scale and the offset of a functional norm."""
+    given = [p.argument(node, first + i, name) for i, name in enumerate(("weight", "bias"))]
+    names = [p.parameter_name(item) for item in given if item is not None]
+    if any(name is None for name in names):
+        raise p.unsupported(node, "its scale and offset must be parameters of the network, not computed tensors")
+    return [name for name in names if name is not None]
+
+
+def _owned(p: Channels, names: list[str], ids: Ids | None) -> Ids | None:
+    own = ids
+    for name in names:
+        own = p.index(name, 0, own)
+        if ids is None:
+            p.ties.freeze(own)
+    return own
+
+
+def _follow_owner(p: Channels, names: list[str], attribute: str, own: Ids | None) -> None:
+    """Let the size of a module follow its channels, where the parameters of a functional norm belong to one."""
+    owners = {name.rpartition(".")[0] for name in names}
+    if own is not None and len(owners) == 1 and hasattr(p.modules.get(owner := owners.pop()), attribute):
+        p.attribute(owner, attribute, lambda count: count(own))
+
+
 @register(nn.LayerNorm, nn.RMSNorm)
 def layer_norm_module(p: Channels, node: fx.Node) -> Labels:
     """Normalise each image (or position) over its last axes."""
@@ -80,13 +133,12 @@ def layer_norm_module(p: Channels, node: fx.Node) -> Labels:
     return p.labels_of(source)
 
 
-@register("layer_norm")
+@register("layer_norm", "rms_norm")
 def layer_norm_function(p: Channels, node: fx.Node) -> Labels:
-    """Handle `F.layer_norm` with parameters of the network."""
+    """Handle `F.layer_norm` and `F.rms_norm` with parameters of the network."""
     source = p.argument(node, 0, "input")
     size = p.argument(node, 1, "normalized_shape")
-    names = [p.parameter_name(p.argument(node, i, n)) for i, n in ((2, "weight"), (3, "bias"))]
-    shape = _normalised(p, node, source, tuple(p.value(size)), [n for n in names if n is not None])
+    shape = _normalised(p, node, source, tuple(p.value(size)), _parameter_names(p, node, 2))
     if not isinstance(size, fx.Node) and not any(isinstance(part, fx.Node) for part in size):
         position = 1 if len(node.args) > 1 else None
         p.rewrite(node, lambda count: _with_shape(node, position, shape(count)))
