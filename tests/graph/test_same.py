@@ -80,7 +80,7 @@ def test_names_of_arguments_and_methods_for_functions_make_no_difference():
 def test_what_computes_otherwise_is_refused_by_its_first_difference(other, message):
     net = Network(made(First), IMAGES)
     for check in (net.check_same, net.check_same_structure):
-        with pytest.raises(ArchitectureError, match=f"^b has another architecture: .*{message}") as caught:
+        with pytest.raises(ArchitectureError, match=f"^b( has another architecture)?: .*{message}") as caught:
             check(Network(other(), IMAGES), "b")
         assert "\n" not in str(caught.value)
 

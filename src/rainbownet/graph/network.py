@@ -187,9 +187,9 @@ class Network:
             attributes={(module, attribute) for module, attribute, _ in found.attributes},
         )
         if difference is None and (extra := set(self.parameters) ^ set(other.parameters)):
-            difference = f"parameter {min(extra)!r} stands in one of the two only"
+            difference = f" has another architecture: parameter {min(extra)!r} stands in one of the two only"
         if difference is not None:
-            raise ArchitectureError(f"{name} has another architecture: {difference}")
+            raise ArchitectureError(name + difference)
 
     def _factors(self, width: Width, keep: Collection[str]) -> list[float]:
         if isinstance(width, Mapping):

@@ -29,7 +29,7 @@ def first_difference(
         attributes: Modules and their attributes that follow widths.
 
     Returns:
-        A sentence that begins with what the second network has.
+        What follows the name of the second network in a message.
     """
     a, b = list(one.graph.nodes), list(other.graph.nodes)
     modules = dict(one.named_modules()), dict(other.named_modules())
@@ -37,22 +37,22 @@ def first_difference(
     for x, y in zip(a, b, strict=False):
         mine, its = _what(x, modules[0]), _what(y, modules[1])
         if mine != its and x.op == y.op == "call_module" and x.target == y.target:
-            return f"layer {y.target!r} is a {called(y, modules[1])}, in the first network a {called(x, modules[0])}"
+            return f": layer {y.target!r} is a {called(y, modules[1])}, in the first network a {called(x, modules[0])}"
         if mine != its:
-            return f"its operation {y.name!r} ({its}) stands where the first network has {x.name!r} ({mine})"
+            return f" has another architecture: its operation {y.name!r} ({its}) stands where the first network has {x.name!r} ({mine})"
         if _sources(x, places[0]) != _sources(y, places[1]):
-            return f"its operation {y.name!r} ({its}) acts on other values than in the first network"
+            return f" has another architecture: its operation {y.name!r} ({its}) acts on other values than in the first network"
     if len(a) != len(b):
-        return f"{len(b)} operations instead of {len(a)}"
+        return f" has another architecture: {len(b)} operations instead of {len(a)}"
     for x, y in zip(a, b, strict=True):
         if x not in sized and not _same_arguments(x, y, places):
             what = called(y, modules[1])
-            return f"its {y.name!r} ({what}) has the arguments {_shown(y)}, in the first network {_shown(x)}"
+            return f": {y.name!r} ({what}) has the arguments {_shown(y)}, in the first network {_shown(x)}"
         if x.op == "call_module":
             for key, value in _settings(modules[0][str(x.target)]).items():
                 own = getattr(modules[1][str(y.target)], key, None)
                 if (str(x.target), key) not in attributes and own != value:
-                    return f"layer {y.target!r} has {key}={own}, in the first network {value}"
+                    return f": layer {y.target!r} has {key}={own}, in the first network {value}"
     return None
 
 

@@ -70,7 +70,8 @@ class _Tracer(fx.Tracer):
     def iter(self, obj: fx.Proxy) -> Iterator:
         value = self.values.get(obj.node)
         if isinstance(value, (tuple, list)) or (isinstance(value, Tensor) and value.ndim):
-            return iter([operator.getitem(obj, i) for i in range(len(value))])
+            parts: Any = obj  # indexing is one of the operations that a proxy records
+            return iter([parts[i] for i in range(len(value))])
         return super().iter(obj)
 
 
