@@ -9,6 +9,7 @@ from torch.fx.operator_schemas import normalize_function
 
 from rainbownet.graph.nodes import called
 
+_OTHER = " has another architecture: "
 _PLAIN = (bool, int, float, str, tuple, list, type(None))
 _FREE = {"self", "bias", "p", "inplace", "momentum", "device", "dtype"}
 """Arguments of modules that change nothing in evaluation mode, or are seen in the parameters."""
@@ -39,11 +40,11 @@ def first_difference(
         if mine != its and x.op == y.op == "call_module" and x.target == y.target:
             return f": layer {y.target!r} is a {called(y, modules[1])}, in the first network a {called(x, modules[0])}"
         if mine != its:
-            return f" has another architecture: its operation {y.name!r} ({its}) stands where the first network has {x.name!r} ({mine})"
+            return f"{_OTHER}its operation {y.name!r} ({its}) stands where the first network has {x.name!r} ({mine})"
         if _sources(x, places[0]) != _sources(y, places[1]):
-            return f" has another architecture: its operation {y.name!r} ({its}) acts on other values than in the first network"
+            return f"{_OTHER}its operation {y.name!r} ({its}) acts on other values than in the first network"
     if len(a) != len(b):
-        return f" has another architecture: {len(b)} operations instead of {len(a)}"
+        return f"{_OTHER}{len(b)} operations instead of {len(a)}"
     for x, y in zip(a, b, strict=True):
         if x not in sized and not _same_arguments(x, y, places):
             what = called(y, modules[1])
