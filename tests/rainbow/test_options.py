@@ -179,3 +179,18 @@ def test_presets_have_names_and_go_to_json_and_back():
         preset("papr")
     for value in rn.PRESETS.values():
         assert rn.Preset.from_dict(value.to_dict()) == value
+
+
+def test_until_draws_the_layers_up_to_one():
+    images = CASES["mlp"].images(128)
+    rainbow = rn.fit(CASES["mlp"].network(), [images])
+    names = list(rainbow.laws)
+    first, both = (rainbow.sample([images], until=name) for name in names[:2])
+    for until, layers in ((first, names[:1]), (both, names[:2])):
+        same = rainbow.sample([images], layers=layers)
+        assert all(torch.equal(a, b) for a, b in zip(until.parameters(), same.parameters(), strict=True))
+    assert not torch.equal(first[2].weight, both[2].weight)
+    with pytest.raises(RainbowError, match="matches no drawn layer"):
+        rainbow.draw([images], until="nothing")
+    with pytest.raises(RainbowError, match="exclude each other"):
+        rainbow.draw([images], until=names[0], layers=[names[0]])

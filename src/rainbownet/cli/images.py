@@ -180,14 +180,14 @@ class Settled:
 
 
 def trained_with(paths: Iterable[Path]) -> dict[str, dict[str, Any] | None]:
-    """Return the normalisation that files of weights know they were trained with, by name of the file.
+    """Return the normalisation that files of weights know they were trained with, by file.
 
     A file that knows of none is left out; None is a network that was trained on pixels in [0, 1].
 
     Raises:
         FileError: If what a file says about it cannot be read.
     """
-    found = {path.name: _metadata(path).get("normalisation") for path in paths}
+    found = {str(path): _metadata(path).get("normalisation") for path in paths}
     known = {}
     for name, text in found.items():
         if text is not None:

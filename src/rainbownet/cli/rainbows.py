@@ -41,7 +41,7 @@ class OnRainbow(Verb):
 def known_to(rainbow: "Rainbow", path: Path) -> dict[str, Mapping[str, Any] | None]:
     """Return the normalisation that a rainbow knows its networks were trained with, by the name of its file."""
     provenance = rainbow.provenance
-    return {path.name: provenance["normalisation"]} if "normalisation" in provenance else {}
+    return {str(path): provenance["normalisation"]} if "normalisation" in provenance else {}
 
 
 def trusting(trust: bool) -> dict[str, Any]:

@@ -64,7 +64,8 @@ class Sample(OnRainbow):
         options: dict[str, Any] = {
             "width": rainbow.product_widths() if width == "products" else width,
             "seed": self.seed,
-            "layers": _layers(rainbow, self.layers, self.until),
+            "layers": list(self.layers) or None,
+            "until": self.until,
             "classifier": self.classifier,
             "max_images": self.images,
             "holdout": self.holdout,
@@ -104,20 +105,6 @@ class Sample(OnRainbow):
                 "test": test and {"name": test.name, "split": self.source.test_split, "images": len(test)},
             }
         )
-
-
-def _layers(rainbow: "Rainbow", layers: tuple[str, ...], until: str | None) -> list[str] | None:
-    from rainbownet.errors import ArchitectureError
-
-    if until is None:
-        return list(layers) or None
-    if layers:
-        raise ArchitectureError("--layers and --until exclude each other; give one of them")
-    drawn = [population for population in rainbow.network.populations if not population.frozen]
-    last = [k for k, population in enumerate(drawn) if population.starts_in(until)]
-    if not last:
-        raise ArchitectureError(f"--until: {until!r} matches no drawn layer; there are {[p.name for p in drawn]}")
-    return [population.name for population in drawn[: last[-1] + 1]]
 
 
 def _accuracies(rainbow: "Rainbow", new: "Drawn", white: "Drawn | None", test: "DataImages | None") -> "pd.DataFrame":

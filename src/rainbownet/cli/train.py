@@ -62,7 +62,7 @@ class Train(Verb):
             data=source.arguments(),
             test=None if self.source.test_split == "none" else source.arguments(self.source.test_split),
         )
-        images = source.load()
+        images, _ = source.load(), source.test()
         members[0].build()
         ensemble = train_ensemble(self.out, members, cluster=self.cluster, device=self.device)
         if os.environ.get("RANK", "0") != "0":

@@ -14,21 +14,29 @@ from rainbownet.rainbow.neurons import gather, parameters_of, scatter
 from rainbownet.rainbow.presets import Preset
 
 
-def kept_populations(network: Network, layers: Sequence[str] | None) -> frozenset[str]:
+def kept_populations(network: Network, layers: Sequence[str] | None, until: str | None = None) -> frozenset[str]:
     """Return the names of the populations that keep their trained neurons.
 
     Args:
         network: The reference.
         layers: Module prefixes of what is drawn; nothing draws everything.
+        until: Module prefix of the last layer that is drawn, in order of execution, instead of `layers`.
 
     Raises:
-        ArchitectureError: If a prefix matches no population that can be drawn.
+        ArchitectureError: If a prefix matches no population that can be drawn, or both are given.
     """
-    if layers is None:
+    if layers is None and until is None:
         return frozenset()
     drawable = [population for population in network.populations if not population.frozen]
+    if until is not None:
+        if layers is not None:
+            raise ArchitectureError("layers and until exclude each other; give one of them")
+        last = [k for k, population in enumerate(drawable) if population.starts_in(until)]
+        if not last:
+            raise ArchitectureError(f"until: {until!r} matches no drawn layer; there are {[p.name for p in drawable]}")
+        return frozenset(p.name for p in drawable[last[-1] + 1 :])
     chosen = set()
-    for prefix in layers:
+    for prefix in layers or ():
         found = {p.name for p in drawable if p.starts_in(prefix)}
         if not found:
             raise ArchitectureError(

@@ -88,7 +88,7 @@ def fit(
         networks[0].check_same(network, f"network {i}")
         _check_finite(network, f"network {i}")
     neurons, alignment = aligned_neurons(networks, images, chosen, mean=reference == "mean")
-    return _with_laws(networks[0], neurons, chosen, images.example, alignment)
+    return _with_laws(networks[0], neurons, chosen, images, alignment)
 
 
 def aligned_neurons(
@@ -116,7 +116,7 @@ def aligned_neurons(
 
 
 def _with_laws(
-    network: Network, neurons: Sequence[Neurons], preset: Preset, example: Tensor, alignment: pd.DataFrame
+    network: Network, neurons: Sequence[Neurons], preset: Preset, images: AlignmentImages, alignment: pd.DataFrame
 ) -> Rainbow:
     laws = {}
     for name, (first, blocks) in neurons[0].rows.items():
@@ -128,9 +128,11 @@ def _with_laws(
         laws[name] = preset.law.fit(rows, blocks, reference=len(first), name=name)
     kept = {name: _mean(name, [own.kept[name] for own in neurons], network) for name in neurons[0].kept}
     realise(network, laws, preset, kept)
+    example = images.example
     provenance = {
         "input": {"shape": list(example.shape[1:]), "dtype": str(example.dtype)},
         "fingerprint": hashlib.sha256(example.cpu().contiguous().numpy().tobytes()).hexdigest()[:16],
+        **images.origin,
     }
     return Rainbow(network, laws, preset, len(neurons), provenance, alignment)
 

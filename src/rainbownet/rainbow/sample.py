@@ -63,6 +63,7 @@ def draw(
     width: Width = 1.0,
     seed: int = 0,
     layers: Sequence[str] | None = None,
+    until: str | None = None,
     classifier: Classifier = "aligned",
     max_images: int | None = None,
     holdout: float = HOLDOUT,
@@ -82,6 +83,7 @@ def draw(
         width: A factor on the number of neurons, or one per module prefix.
         seed: Seed of the draws, which are the same on every device.
         layers: Prefixes of the modules whose neurons are drawn; the others keep the trained ones. All by default.
+        until: Prefix of the last module whose neurons are drawn, in order of execution, instead of `layers`.
         classifier: `"aligned"`, or retrained on the sampled features: `"ridge"` (closed form) or `"logistic"` (L-BFGS).
         max_images: Images to align on; by default 4096, more where the width asks for it, fewer where the loader ends.
         holdout: Share of the images that is kept to measure the alignment, at most one half.
@@ -108,7 +110,7 @@ def draw(
         check_one_process(classifier)
     images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
     reference = rainbow.network.like(images.example)
-    kept = kept_populations(reference, layers)
+    kept = kept_populations(reference, layers, until)
     new = reference.resized(width, keep=kept)
     rows = draw_rows(rainbow.laws, reference, new, kept, preset, seed)
     blocks = {name: law.blocks for name, law in rainbow.laws.items()}

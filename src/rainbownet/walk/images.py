@@ -50,6 +50,7 @@ class AlignmentImages:
 
     Attributes:
         example: The first batch of inputs, on the device.
+        origin: What the loader knows of its images: its `normalisation`, if it has one (see `rainbownet.data.Images`).
         images: Images read in the last pass, over all processes.
         targets: Targets of this process's images of the last pass, chunk by chunk; None where there were none.
 
@@ -81,6 +82,7 @@ class AlignmentImages:
         place = None if device is None else device_of_name(device)
         self._inputs = inputs
         self._batches = batches_of(loader)
+        self.origin = {"normalisation": loader.normalisation} if hasattr(loader, "normalisation") else {}
         own = isinstance(getattr(loader, "sampler", None), DistributedSampler)
         self._shard = shard and not own
         opened = iter(self._batches)
