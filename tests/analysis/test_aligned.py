@@ -199,3 +199,10 @@ def test_networks_of_other_widths_are_aligned_to_one_of_them_but_have_no_mean():
     assert aligned["2"].maps[1].shape == (8, 12)
     with pytest.raises(ArchitectureError, match=r"network 1: parameter '0.weight' has shape \(12, 8\)"):
         align_networks(nets, batches(), reference="mean")
+
+
+def test_as_many_rows_as_channels_are_enough_and_one_fewer_is_warned_of():
+    images = torch.cat(batches())[:8]
+    align_networks([chain(), chain(seed=1)], [images], holdout=0.0)
+    with pytest.warns(RainbowWarning, match="7 rows to align 8 channels on"):
+        align_networks([chain(), chain(seed=1)], [images[:7]], holdout=0.0)
