@@ -29,7 +29,7 @@ ROOMS = {  # a file or folder of sources → the tests that are about it; the lo
     "laws": ["laws", "limit/test_coordinates.py"],
     "moments": ["test_moments.py", "alignment"],
     "spectra": ["test_spectrum.py", "test_decay.py"],
-    "aligned": ["alignment", "test_compare.py", "test_path.py", "test_readers.py"],
+    "aligned": ["alignment", "test_compare.py", "test_path.py", "test_readers.py", "rainbow/test_naive.py"],
     "rainbow": ["rainbow", "test_neurons.py", "test_describe.py"],
     "analysis": ["analysis"],
     "limit/hermite.py": ["limit/test_hermite.py", "limit/test_kernel.py"],
@@ -153,7 +153,9 @@ def main() -> None:
 
 def _run(tree: Path, rooms: dict[str, list[str]], options: argparse.Namespace):
     sources = tree / "src" / "rainbownet"
-    tests = sorted({f"tests/{test}" for own in rooms.values() for test in own if (tree / "tests" / test).exists()})
+    tests = sorted({f"tests/{test}" for own in rooms.values() for test in own})
+    if missing := [test for test in tests if not (tree / test).exists()]:
+        raise SystemExit(f"no tests {', '.join(missing)}; say in ROOMS where they are now")
     doctests = [f"src/rainbownet/{room}" for room in rooms]
     started = time.monotonic()
     log = tree / "log.txt"

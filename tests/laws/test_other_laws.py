@@ -160,7 +160,7 @@ def test_the_positions_of_a_kernel_have_mean_variance_one() -> None:
 
 
 def test_a_mixture_of_neurons_that_are_all_equal_is_their_copy() -> None:
-    rows = neurons(1).expand(12, -1)
+    rows = torch.arange(18).double().expand(12, -1)
     law = Mixture().fit(rows, BLOCKS)
     assert law.weights.tolist() == [1.0]
     torch.testing.assert_close(law.draw(5, generator=generator()), rows[:5], rtol=0, atol=1e-12)
