@@ -14,7 +14,7 @@ MOST = 24
 
 
 def draw_spectra(activations: "pd.DataFrame", weights: "pd.DataFrame", path: Path) -> None:
-    """Draw the spectra of every layer: of activations by the largest, of weights by their mean (reference, 2.7)."""
+    """Draw the spectra of every layer: of activations by the largest, of weights by their mean, as the paper does."""
     figure, (left, right) = panels(1, 2)
     layers = list(activations["layer"].unique())
     for layer, colour in zip(layers, ramp(len(layers)), strict=True):

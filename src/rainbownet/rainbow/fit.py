@@ -138,7 +138,7 @@ def _with_laws(
 
 
 def _mean(name: str, values: list[Tensor], network: Network) -> Tensor:
-    """The classifier is the mean of the aligned ones (reference, 2.10); statistics and constants are the first's."""
+    """The classifier is the mean of the aligned ones; statistics and constants are the first's."""
     if len(values) == 1 or network.is_statistic(name) or not (values[0].is_floating_point() or values[0].is_complex()):
         return values[0]
     return torch.stack(values).mean(0)

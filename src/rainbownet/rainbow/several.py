@@ -1,4 +1,4 @@
-"""Several networks in one basis: rotations from the reference's channels to each network's (R16; reference, 2.3)."""
+"""Several networks in one basis: rotations from the reference's channels to each network's (R16)."""
 
 import math
 from collections.abc import Sequence
