@@ -65,7 +65,7 @@ class Quality:
 
     @property
     def channel_error(self) -> float:
-        r"""Mean-square error of activations of unit energy per channel, relative to the reference's (R7; 2.4).
+        r"""Mean-square error of activations of unit energy per channel, relative to the reference's (R7).
 
         :math:`E\|A z'/\sqrt{d'} - z/\sqrt d\|^2 / E\|z/\sqrt d\|^2`
         """
