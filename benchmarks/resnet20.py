@@ -26,7 +26,7 @@ import torch
 import rainbownet as rn
 from common import RESULTS, data_folder, show, skip, write_json
 from rainbownet import data, nets, training
-from rainbownet.resolve import load_weights
+from rainbownet.naming import load_weights
 
 LADDER = {
     "published: independent, centred, rotation": rn.PAPER,

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from rainbownet.errors import ArchitectureError, FileError
-from rainbownet.resolve import load_weights, resolve, resolve_network
+from rainbownet.naming import load_weights, resolve, resolve_network
 
 
 def network(seed: int = 0) -> nn.Module:

@@ -52,7 +52,7 @@ PENDING_OPTIONS: set[str] = {
 
 OPEN_OPTIONS = {
     "rainbownet.nets.build": "arguments of any reference architecture, checked against its own signature",
-    "rainbownet.resolve.resolve": "arguments of any factory",
+    "rainbownet.naming.resolve": "arguments of any factory",
 }
 """Public functions that pass on what they cannot know, and what that is."""
 

@@ -7,12 +7,12 @@ if TYPE_CHECKING:
     from rainbownet.aligned import Identity, LeastSquares, Permutation, Procrustes
     from rainbownet.aligned.compare import compare
     from rainbownet.laws import Gaussian, Kronecker, Mixture, Smoothed, White
+    from rainbownet.naming import resolve
     from rainbownet.paths import barriers, path
     from rainbownet.rainbow import Rainbow, Sample, fit, load
     from rainbownet.rainbow.classifier import retrain_classifier
     from rainbownet.rainbow.presets import BEST, PAPER, PRESETS, Preset
     from rainbownet.report import write_report
-    from rainbownet.resolve import resolve
     from rainbownet.similarities import Similarity, similarity
     from rainbownet.walk import AlignmentImages
 
@@ -57,7 +57,7 @@ _HOMES = {
     "rainbownet.rainbow.presets": ("BEST", "PAPER", "PRESETS", "Preset"),
     "rainbownet.report": ("write_report",),
     "rainbownet.similarities": ("Similarity", "similarity"),
-    "rainbownet.resolve": ("resolve",),
+    "rainbownet.naming": ("resolve",),
     "rainbownet.walk": ("AlignmentImages",),
 }
 """The module of each public name: imported when the name is first used, so that the command line starts at once."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from rainbownet.errors import RainbowError
+from rainbownet.errors import ArchitectureError, DataError, RainbowError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 SEED_LIMIT = 2**63
 """Seeds lie below it: what PyTorch's generators take as a signed number."""
@@ -43,9 +45,10 @@ def whole(
     bounds = f"at least {least}" if most is None else f"from {least} to {most}"
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise error(f"{name} is {shown(value)}; a whole number, {bounds}, is needed")
-    if value < least or (most is not None and value > most):
+    number = int(value)
+    if number < least or (most is not None and number > most):
         raise error(f"{name} is {shown(value)}; it must be {bounds}")
-    return int(value)
+    return number
 
 
 def real(
@@ -83,7 +86,10 @@ def real(
     bounds = " and ".join(f"{word} {bound:g}" for word, bound in said.items() if bound is not None)
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise error(f"{name} is {shown(value)}; a number{bounds and ' '}{bounds} is needed")
-    number = float(value) if abs(value) < 1e300 else math.copysign(math.inf, value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     inside = (
         math.isfinite(number)
         and (least is None or number >= least)
@@ -193,6 +199,57 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     return value
 
 
+def modules(name: str, value: Any) -> list[nn.Module]:
+    """Return one network, or several, as a list.
+
+    Raises:
+        ArchitectureError: If there is none, or something else among them.
+    """
+    from torch import nn
+
+    if isinstance(value, nn.Module):
+        return [value]
+    if isinstance(value, str | bytes | dict) or not isinstance(value, Iterable):
+        raise ArchitectureError(f"{name} is {shown(value)}; an nn.Module or a list of them is needed")
+    found = list(value)
+    if not found:
+        raise ArchitectureError(f"{name}: an empty sequence; one trained network at least is needed")
+    for k, module in enumerate(found):
+        if not isinstance(module, nn.Module):
+            raise ArchitectureError(f"{name}: number {k} is {shown(module)}; an nn.Module is needed")
+    return found
+
+
+def words_of(name: str, value: Any, *, error: type[RainbowError] = RainbowError) -> Sequence[str]:
+    """Return a list of names; a string is not a list of letters.
+
+    Raises:
+        RainbowError: The given `error`, if it is something else.
+
+    Example:
+        >>> words_of("layers", ["conv1"])
+        ['conv1']
+    """
+    if isinstance(value, str):
+        raise error(f"{name} is {shown(value)}; a list of names is needed, [{value!r}]")
+    grouped = isinstance(value, tuple | set | frozenset)
+    words = list(value) if grouped else sequence_of(name, value, "names", error=error)
+    if wrong := [word for word in words if not isinstance(word, str)]:
+        raise error(f"{name} holds {shown(wrong[0])}; a list of names is needed")
+    return words
+
+
+def path_of(name: str, value: Any) -> str | PathLike[str]:
+    """Return what can be a path.
+
+    Raises:
+        RainbowError: If it cannot.
+    """
+    if isinstance(value, str | PathLike) and str(value):
+        return value
+    raise RainbowError(f"{name} is {shown(value)}; a file's name or path is needed")
+
+
 def sequence_of(name: str, value: Any, what: str, *, error: type[RainbowError] = RainbowError) -> Sequence[Any]:
     """Return a list or tuple (or range); a string is not a list of letters.
 
@@ -214,3 +271,26 @@ def shown(value: Any) -> str:
     """Return a value as one short line for a message."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}… ({type(value).__name__})"
+
+
+def check_targets(name: str, targets: Any, outputs: torch.Tensor) -> None:
+    """Refuse targets that are not the number of an output for each of a batch.
+
+    Args:
+        name: Where they come from, for messages.
+        targets: The targets.
+        outputs: What a network gives, images × outputs.
+
+    Raises:
+        DataError: If they are of another kind or number, or outside the outputs.
+    """
+    import torch
+
+    if not isinstance(targets, torch.Tensor) or targets.is_floating_point() or targets.is_complex():
+        seen = str(targets.dtype) if isinstance(targets, torch.Tensor) else type(targets).__name__
+        raise DataError(f"{name}: targets are {seen}; whole numbers, such as int64, are needed")
+    if targets.dim() != 1 or len(targets) != len(outputs):
+        raise DataError(f"{name}: targets of shape {tuple(targets.shape)} for {len(outputs)} inputs; one each")
+    low, high = (int(end) for end in torch.aminmax(targets)) if len(targets) else (0, 0)
+    if low < 0 or high >= outputs.shape[1]:
+        raise DataError(f"{name}: targets run from {low} to {high}, outside the network's {outputs.shape[1]} outputs")

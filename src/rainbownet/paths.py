@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rainbownet.aligned.permute import permuted
-from rainbownet.checks import whole
-from rainbownet.errors import DataError
+from rainbownet.checks import check_targets, shown, whole, words_of
+from rainbownet.errors import ArchitectureError, DataError
 from rainbownet.graph import Network
 from rainbownet.rainbow.aligner import SampleAligner
 from rainbownet.rainbow.drafts import draft
 from rainbownet.rainbow.fit import aligned_neurons
-from rainbownet.rainbow.presets import BEST, Preset
+from rainbownet.rainbow.presets import BEST, Preset, preset_of
 from rainbownet.rainbow.sample import assemble
 from rainbownet.walk import AlignmentImages
 
@@ -31,7 +31,7 @@ def path(
     test: Any = None,
     kinds: Sequence[str] = KINDS,
     points: int = 11,
-    preset: Preset = BEST,
+    preset: Preset | str = BEST,
     max_images: int | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
@@ -65,9 +65,15 @@ def path(
         DataError: If `test` yields no images or no targets, or a kind is unknown.
         RainbowError: If there are fewer than two points.
     """
+    if not words_of("kinds", kinds, error=DataError):
+        raise DataError(f"kinds is empty; some of {list(KINDS)} are needed")
     if unknown := set(kinds) - set(KINDS):
         raise DataError(f"kinds: unknown path {sorted(unknown)}; there are {list(KINDS)}")
     whole("points", points, least=2)
+    chosen = preset_of(preset)
+    for name, module in (("a", a), ("b", b)):
+        if not isinstance(module, nn.Module):
+            raise ArchitectureError(f"{name} is {shown(module)}; an nn.Module is needed")
     images = AlignmentImages.of(loader, max_images=max_images, holdout=0.0)
     judged = images if test is None else _test_images(test, images.example.device)
     for own in (images, judged):
@@ -77,8 +83,8 @@ def path(
     makers = {
         "unaligned": lambda: _straight(first, second, images),
         "permutation": lambda: _straight(first, permuted(first, second, images), images),
-        "rotation": lambda: _through_rows(first, second, images, preset, straight=True),
-        "sampled": lambda: _through_rows(first, second, images, preset, straight=False),
+        "rotation": lambda: _through_rows(first, second, images, chosen, straight=True),
+        "sampled": lambda: _through_rows(first, second, images, chosen, straight=False),
     }
     rows = []
     for kind in kinds:
@@ -107,6 +113,9 @@ def barriers(table: pd.DataFrame) -> pd.DataFrame:
            kind  loss  error
         0     x   2.0    0.5
     """
+    columns = {"kind", "t", "loss", "accuracy"}
+    if not isinstance(table, pd.DataFrame) or not columns <= set(table.columns):
+        raise DataError(f"table is a {type(table).__name__}; the table of `path`, with {sorted(columns)}, is needed")
     rows = []
     for kind, part in table.groupby("kind", sort=False):
         t = part["t"]
@@ -216,6 +225,7 @@ def _evaluate(net: nn.Module, images: AlignmentImages) -> tuple[float, float]:
             raise DataError("test: a path is evaluated on (inputs, targets), got inputs alone")
         outputs = net(inputs)
         targets = targets.to(outputs.device)
+        check_targets("test", targets, outputs)
         loss += cross_entropy(outputs, targets, reduction="sum").item()
         right += (outputs.argmax(1) == targets).sum().item()
         count += len(targets)

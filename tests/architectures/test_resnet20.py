@@ -11,8 +11,8 @@ import rainbownet as rn
 from case_laws import Copies
 from cases import TOLERANCE, distance
 from rainbownet.data import IMAGENET, load
+from rainbownet.naming import load_weights
 from rainbownet.nets import build
-from rainbownet.resolve import load_weights
 
 pytestmark = pytest.mark.extra
 

@@ -12,8 +12,8 @@ import rainbownet
 from cli.commands import KWARGS, numbers, run, weights
 from rainbownet.aligned.compare import compare
 from rainbownet.data import load
+from rainbownet.naming import load_weights
 from rainbownet.nets import build
-from rainbownet.resolve import load_weights
 from rainbownet.training import evaluate
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+import rainbownet as rn
 from rainbownet.data import load
 from rainbownet.errors import DataError
+from rainbownet.nets import build
 
 PIL = pytest.importorskip("PIL.Image")
 GENERATOR = np.random.default_rng(0)
@@ -121,6 +123,13 @@ def test_two_folders_of_one_name_are_two_data_sets(tmp_path):
     write_pictures(tmp_path / "b" / "png", ("yy",), n=2)
     assert load(tmp_path / "a" / "png").classes == ("x",)
     assert load(tmp_path / "b" / "png").classes == ("yy",)
+
+
+def test_a_rainbow_remembers_how_its_images_were_normalised(tmp_path):
+    images = load("digits", limit=64, mean=[0.3], std=[0.5])
+    rainbow = rn.fit(build("digits_mlp", width=0.25), images)
+    rainbow.save(tmp_path / "a.rainbow")
+    assert rn.load(tmp_path / "a.rainbow").provenance["normalisation"] == {"mean": [0.3], "std": [0.5]}
 
 
 def test_another_file_is_refused(tmp_path):

@@ -8,7 +8,7 @@ import torch
 from rainbownet.data import load
 from rainbownet.ensemble import train_jointly
 from rainbownet.errors import ArchitectureError, DataError
-from rainbownet.resolve import resolve_network
+from rainbownet.naming import resolve_network
 from rainbownet.training import Recipe, train
 
 

@@ -158,7 +158,7 @@ def test_a_sample_reports_how_far_its_neurons_are_from_copies():
         ({"layers": ["layer9"]}, "'layer9' matches no drawn layer"),
         ({"width": {"layer9": 2}}, r"\['layer9'\] match no drawn layer"),
         ({"width": 0.01}, "leaves zero channels"),
-        ({"width": 0}, "leaves zero channels"),
+        ({"width": 0}, "width is 0; it must be above 0"),
     ],
     ids=str,
 )

@@ -17,7 +17,7 @@ from torch import nn
 import rainbownet.files.tensors as tensors
 from rainbownet.data import load
 from rainbownet.errors import FileError
-from rainbownet.resolve import load_weights
+from rainbownet.naming import load_weights
 from rainbownet.training import Recipe, train
 
 RECIPE = Recipe(epochs=4, lr=0.1, schedule="onecycle", batch_size=100, augment="cifar", checkpoints=(0, 2, 4))

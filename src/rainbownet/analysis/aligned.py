@@ -12,8 +12,8 @@ from torch import nn
 from rainbownet.aligned.basis import FLATTENS, Flatten, map_size
 from rainbownet.aligned.pairs import ActivationPairs, Maps, align_to_reference, key_of
 from rainbownet.analysis.layer import AlignedLayer, in_basis, weight_rows
-from rainbownet.checks import one_of
-from rainbownet.errors import ArchitectureError, RainbowError
+from rainbownet.checks import modules, one_of, words_of
+from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.graph import Network, Reader
 from rainbownet.walk import HOLDOUT, AlignmentImages
 
@@ -128,16 +128,14 @@ def align_networks(
         >>> [tuple(layer.stacked().shape) for layer in aligned]
         [(16, 4), (6, 8)]
     """
-    modules = [networks] if isinstance(networks, nn.Module) else list(networks)
-    if not modules:
-        raise ArchitectureError("networks: an empty sequence; one network at least is needed")
+    given = modules("networks", networks)
     one_of("flatten", flatten, FLATTENS)
-    if not (reference == "mean" or (isinstance(reference, int) and 0 <= reference < len(modules))):
-        raise RainbowError(f"reference: expected 'mean' or a number below {len(modules)}, got {reference!r}")
+    if not (reference == "mean" or (isinstance(reference, int) and 0 <= reference < len(given))):
+        raise RainbowError(f"reference: expected 'mean' or a number below {len(given)}, got {reference!r}")
     basis = reference if isinstance(reference, int) else 0
     images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
-    held = None if test is None else AlignmentImages.of(test, device=images.example.device)
-    traced = [Network(module, images.example) for module in modules]
+    held = None if test is None else _test_images(test, images)
+    traced = [Network(module, images.example) for module in given]
     for k, network in enumerate(traced):
         if reference == "mean":
             traced[0].check_same(network, f"network {k}")
@@ -160,12 +158,20 @@ def align_networks(
     return Aligned({layer.name: layer for layer in found}, len(traced), basis, number)
 
 
+def _test_images(test: Any, images: AlignmentImages) -> AlignmentImages:
+    try:
+        return AlignmentImages.of(test, device=images.example.device)
+    except DataError as error:
+        raise DataError(f"test: {str(error).removeprefix('loader: ')}") from error
+
+
 def _chosen(network: Network, layers: Sequence[str] | None) -> dict[str, Reader]:
     """Return the readers wanted, by the name of their layer, or of their parameter where a layer has several."""
     names = [reader.layer for reader in network.readers]
     named = {r.layer if names.count(r.layer) == 1 else r.parameter: r for r in network.readers}
     if layers is None:
         return named
+    words_of("layers", layers, error=ArchitectureError)
     if unknown := [name for name in layers if name not in named]:
         raise ArchitectureError(f"layers: {unknown} read no activation; the layers are {list(named)}")
     return {name: reader for name, reader in named.items() if name in layers}

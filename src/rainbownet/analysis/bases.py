@@ -43,7 +43,7 @@ def layer_basis(
             several positions, or if the network has another width than the reference.
     """
     if kind not in BASES or axis not in AXES:
-        raise RainbowError(f"basis {kind!r} of {axis!r}: bases are {', '.join(BASES)}, of {' or '.join(AXES)}")
+        raise RainbowError(f"basis {kind!r} of axis {axis!r}: bases are {', '.join(BASES)}, of {' or '.join(AXES)}")
     rows, outer, inner = layer.stacked(), layer.shape[0], layer.shape[2]
     if axis == "channels":
         rows = channel_rows_of(rows, layer.shape)

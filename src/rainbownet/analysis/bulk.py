@@ -211,6 +211,9 @@ def check_rows(rows: Float[Tensor, "n D"], name: str = "rows") -> Float[Tensor, 
     Raises:
         RainbowError: If there are none, all are zero, or one is not finite.
     """
+    if not isinstance(rows, Tensor) or rows.dim() != 2 or not (rows.is_floating_point() or rows.is_complex()):
+        seen = f"{rows.dtype} of shape {tuple(rows.shape)}" if isinstance(rows, Tensor) else type(rows).__name__
+        raise RainbowError(f"{name}: {seen}; a floating tensor, neurons × inputs, is needed")
     values = rows.detach().double()
     if not torch.isfinite(values).all():
         raise RainbowError(f"{name}: {int((~torch.isfinite(values)).sum())} of {values.numel()} numbers are not finite")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from rainbownet.analysis.aligned import Aligned, align_networks
 from rainbownet.analysis.bases import BASES, channel_rows_of, explained_shares, layer_basis
 from rainbownet.analysis.layer import AlignedLayer, in_basis, weight_rows
+from rainbownet.checks import sequence_of, whole
 from rainbownet.data import Images
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph.private import private_copy
@@ -57,8 +58,11 @@ def clip(
         >>> clip(net, aligned["weight"], 1, basis="activations").weight.data.round(decimals=6).abs()
         tensor([[1., 0.]])
     """
+    wanted = [layers] if isinstance(layers, AlignedLayer) else sequence_of("layers", layers, "aligned layers")
+    if not wanted:
+        raise RainbowError("layers is empty; one aligned layer at least is needed")
     clipped = private_copy(network)
-    for layer in [layers] if isinstance(layers, AlignedLayer) else layers:
+    for layer in wanted:
         vectors = layer_basis(layer, basis, axis=axis, network=index, seed=seed)
         weight = _weight(clipped, layer)
         _write(weight, layer, projected(weight_rows(weight, layer.reader, layer.group), layer, vectors, rank, axis))
@@ -189,7 +193,9 @@ def projected(
     Raises:
         RainbowError: If the rank is negative, or a share above 1.
     """
-    if rank < 0 or (isinstance(rank, float) and rank > 1):
+    if isinstance(rank, bool) or not isinstance(rank, int | float):
+        raise RainbowError(f"rank: expected a number of directions or a share between 0 and 1, got {rank!r:.80}")
+    if not rank >= 0 or (isinstance(rank, float) and rank > 1):
         raise RainbowError(f"rank: expected a number of directions or a share between 0 and 1, got {rank}")
     count = rank if isinstance(rank, int) else round(rank * _dimension(layer, axis))
     kept = vectors[:, :count]
@@ -210,6 +216,8 @@ def _grid(layers: Sequence[AlignedLayer], axis: str, ranks: Sequence[int] | int)
             raise RainbowError(f"ranks: expected one step at least, got {ranks}")
         points = [[step * size // ranks for size in sizes] for step in range(ranks + 1)]
     else:
+        for rank in sequence_of("ranks", ranks, "whole numbers"):
+            whole("ranks", rank)
         points = [[min(rank, size) for size in sizes] for rank in sorted(set(ranks))]
     return [point for k, point in enumerate(points) if k == 0 or point != points[k - 1]]
 

@@ -12,6 +12,7 @@ from scipy.stats import linregress
 from torch import Tensor
 
 from rainbownet.analysis.aligned import Aligned
+from rainbownet.checks import sequence_of
 from rainbownet.errors import RainbowError
 
 DENSE = 1500
@@ -179,5 +180,6 @@ def _lanczos(stacked: Tensor, signs: Tensor) -> float:
 
 
 def _check(aligned: Aligned, widths: Sequence[float]) -> None:
+    sequence_of("widths", widths, "numbers")
     if len(widths) != aligned.count:
         raise RainbowError(f"widths: {len(widths)} for {aligned.count} networks; one for each is needed")

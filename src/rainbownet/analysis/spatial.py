@@ -5,7 +5,8 @@ import torch
 from jaxtyping import Float, Inexact
 from torch import Tensor, nn
 
-from rainbownet.errors import ArchitectureError
+from rainbownet.checks import shown
+from rainbownet.errors import ArchitectureError, RainbowError
 
 
 def spatial_covariance(weight: Inexact[Tensor, "o i *k"]) -> Float[Tensor, "p p"]:
@@ -24,6 +25,8 @@ def spatial_covariance(weight: Inexact[Tensor, "o i *k"]) -> Float[Tensor, "p p"
         tensor([[5., 1.],
                 [1., 2.]], dtype=torch.float64)
     """
+    if not isinstance(weight, Tensor) or weight.dim() < 3:
+        raise RainbowError(f"weight is {shown(weight)}; that of a convolution, of three axes or more, is needed")
     kernels = weight.detach().flatten(2).flatten(0, 1)
     kernels = kernels.to(torch.complex128 if kernels.is_complex() else torch.float64)
     covariance = kernels.mT @ kernels.conj() / len(kernels)
@@ -44,6 +47,8 @@ def spatial_eigenvectors(network: nn.Module, *, layers: list[str] | None = None)
     Raises:
         ArchitectureError: If there is no convolution of that name, or none at all.
     """
+    if not isinstance(network, nn.Module):
+        raise ArchitectureError(f"network is {shown(network)}; an nn.Module is needed")
     found = {
         name: module.weight
         for name, module in network.named_modules()

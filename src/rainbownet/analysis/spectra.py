@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.layer import AlignedLayer, weight_rows
+from rainbownet.checks import shown
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.spectra.decay import FEWEST, fit_exponential, fit_power_law
 from rainbownet.spectra.measures import effective_rank
@@ -40,6 +41,8 @@ def activation_spectra(aligned: Aligned, *, mean: bool = False) -> pd.DataFrame:
         0 weight     1         2.0        1.00
         1 weight     2         0.5        0.25
     """
+    if not isinstance(aligned, Aligned):
+        raise RainbowError(f"aligned is {shown(aligned)}; what `align_networks` returns is needed")
     tables = []
     for layer in aligned:
         moments = {-1: layer.moment} if mean else dict(enumerate(layer.moments))

@@ -14,6 +14,7 @@ from rainbownet.aligned import polar_factor
 from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.layer import AlignedLayer, in_basis
 from rainbownet.analysis.spectra import initial_rows
+from rainbownet.checks import words_of
 from rainbownet.errors import RainbowError
 from rainbownet.spectra.measures import bures_cosine, effective_rank
 from rainbownet.spectra.shrinkage import bulk_variance, shrink_spiked
@@ -69,6 +70,9 @@ def learned_covariance(rows: Float[Tensor, "n D"], *, variance: float | None = N
         >>> round(part.rank, 1), round(part.variance, 1), part.factor.shape[1]
         (1.0, 1.0, 100)
     """
+    if not isinstance(rows, Tensor) or rows.dim() != 2:
+        seen = f"of shape {tuple(rows.shape)}" if isinstance(rows, Tensor) else type(rows).__name__
+        raise RainbowError(f"rows: {seen}; a tensor, neurons × inputs, is needed")
     n, size = rows.shape
     _, singular, vh = torch.linalg.svd(rows.double(), full_matrices=False)
     values = singular.square() / n
@@ -243,6 +247,7 @@ def _leading(layer: AlignedLayer, members: Sequence[int], of: str, count: int) -
 
 
 def _members(aligned: Aligned, groups: Sequence[str]) -> dict[str, list[int]]:
+    words_of("groups", groups)
     if len(groups) != aligned.count or len(set(groups)) < 2:
         raise RainbowError(
             f"groups: expected a name for each of {aligned.count} networks and two names at least, got {list(groups)}"

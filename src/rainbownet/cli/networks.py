@@ -47,7 +47,7 @@ def build(spec: str, kwargs: str | None = None, weights: Path | None = None) -> 
     Raises:
         RainbowError: If any of the three cannot be used.
     """
-    from rainbownet.resolve import load_weights, resolve_network
+    from rainbownet.naming import load_weights, resolve_network
 
     network = resolve_network(spec, parse.json_object("--kwargs", kwargs))
     return (network if weights is None else load_weights(network, weights)).eval()

@@ -118,7 +118,7 @@ def loader(
     if len(images) == 0:
         raise DataError(f"data set {images.name!r} is empty; at least one image is needed")
     batch_size, seed = whole("batch_size", batch_size, least=1, error=DataError), seed_of(seed)
-    if augment is not None and augment not in AUGMENTATIONS:
+    if augment is not None and (not isinstance(augment, str) or augment not in AUGMENTATIONS):
         raise DataError(f"augment is {augment!r}; it can be None or one of {', '.join(map(repr, AUGMENTATIONS))}")
     placed = images if device is None else images.to(device_of_name(device))
     return Loader(placed, batch_size=batch_size, shuffle=shuffle, augment=augment, seed=seed)

@@ -142,7 +142,7 @@ def local_path(name: str) -> Path | None:
     try:
         found = next((path for path in places if path.exists()), None)
     except (OSError, RuntimeError) as error:
-        raise DataError(f"source is {shown(name)}, which cannot be looked at ({error})") from error
+        raise DataError(f"source is {shown(name)}, which cannot be looked at ({error.__class__.__name__})") from error
     if found is not None and not found.is_dir() and found.suffix != ".npz":
         raise DataError(f"source is {name!r}, a file; of files, .npz is read")
     return found

@@ -16,7 +16,7 @@ from rainbownet.checks import real, seed_of, sequence_of, shown
 from rainbownet.errors import DataError, FileError
 from rainbownet.files.reason import reason
 from rainbownet.files.strict import check_fields, read_json
-from rainbownet.resolve import find_factory, resolve_network, split_arguments
+from rainbownet.naming import find_factory, resolve_network, split_arguments
 from rainbownet.training import Recipe
 
 MOST_WIDTH = 10_000

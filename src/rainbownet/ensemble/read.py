@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 from torch import Tensor, nn
 
+from rainbownet.checks import path_of
 from rainbownet.ensemble.member import Member
 from rainbownet.errors import FileError
 from rainbownet.files.checkpoint import read_state
 from rainbownet.files.reason import reason
 from rainbownet.files.strict import check_fields, parse_json
 from rainbownet.graph.measure import MISFITS, metered
-from rainbownet.resolve import apply_state
+from rainbownet.naming import apply_state
 
 
 class Ensemble:
@@ -108,7 +109,7 @@ def read(directory: str | Path, *, trust: bool | Collection[str] = False) -> Ens
     Raises:
         FileError: If there is no member.
     """
-    directory = Path(directory)
+    directory = Path(path_of("directory", directory))
     names = [path.parent.name for path in directory.glob("*/member.json")]
     if not names:
         raise FileError(f"{directory}: no member of an ensemble (no */member.json) is there")

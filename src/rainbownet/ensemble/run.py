@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rainbownet.checks import device_of_name, real, sequence_of, shown, whole
+from rainbownet.checks import device_of_name, path_of, real, sequence_of, shown, whole
 from rainbownet.data import Images, load
 from rainbownet.ensemble.member import Member
 from rainbownet.ensemble.read import Ensemble, read
@@ -55,7 +55,7 @@ def train_ensemble(
         MissingExtra: Without Ray, if it is asked for.
         RainbowError: If members failed; it names them and says why, once where all fail alike.
     """
-    directory = Path(directory)
+    directory = Path(path_of("directory", directory))
     if directory.exists() and not directory.is_dir():
         raise FileError(f"{directory}: a file is there; a directory for the networks is needed")
     members = sequence_of("members", members, "Member objects", error=DataError)

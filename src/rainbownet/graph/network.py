@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from rainbownet.errors import ArchitectureError, UnsupportedOp
+from rainbownet.checks import real, shown, words_of
+from rainbownet.errors import ArchitectureError, DataError, UnsupportedOp
 from rainbownet.graph.channels import Norm, Reader
 from rainbownet.graph.module import graph_module
 from rainbownet.graph.nodes import unsupported
@@ -19,6 +20,9 @@ from rainbownet.graph.resize import Counter, copied_module, resized_module
 from rainbownet.graph.rules.table import Operation, find_operation
 from rainbownet.graph.same import first_difference
 from rainbownet.graph.trace import copy_and_trace
+
+MOST_WIDTH = 1e6
+"""Factors on the number of neurons above this are a mistake."""
 
 Width = int | float | Mapping[str, int | float]
 """A factor on the number of neurons, or one per module prefix."""
@@ -63,6 +67,12 @@ class Network:
         head: str | Sequence[str] = "auto",
         traced: fx.GraphModule | None = None,
     ) -> None:
+        names = ["auto"] if isinstance(head, str) and head == "auto" else [head] if isinstance(head, str) else head
+        names = list(words_of("head", names, error=ArchitectureError))
+        if not names:
+            raise ArchitectureError("head is empty; names of modules, or 'auto', are needed")
+        if not isinstance(example, Tensor):
+            raise DataError(f"example is {shown(example)}; a tensor of two inputs or more is needed")
         if traced is None:
             root, traced = copy_and_trace(module, _two(example))
         else:
@@ -74,7 +84,6 @@ class Network:
             self.traced = graph_module(self.root, traced.graph)
         self.example = _two(example)
         self.head = head
-        names = [head] if isinstance(head, str) else list(head)
         self._found = propagate(self.traced, self.example, heads=[name for name in names if name != "auto"])
         self.modules: Mapping[str, nn.Module] = dict(self.traced.named_modules())
         self.populations = list(self._found.populations)
@@ -192,6 +201,8 @@ class Network:
             raise ArchitectureError(name + difference)
 
     def _factors(self, width: Width, keep: Collection[str]) -> list[float]:
+        for factor in width.values() if isinstance(width, Mapping) else [width]:
+            real("width", factor, above=0.0, most=MOST_WIDTH, error=ArchitectureError)
         if isinstance(width, Mapping):
             used: set[str] = set()
             factors = [self._factor_of(population, width, used) for population in self.populations]

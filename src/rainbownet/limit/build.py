@@ -46,7 +46,7 @@ def build_limit(
     method: str = "rpcholesky",
     layers: Sequence[str] | None = None,
     seed: int = 0,
-    alignment: Alignment | None = None,
+    alignment: Alignment | str | None = None,
     max_images: int | None = None,
     holdout: float = HOLDOUT,
     budget: int | str | None = None,
@@ -104,7 +104,7 @@ def build_limit(
         )
     """
     preset = rainbow.preset
-    chosen = preset.alignment if alignment is None else alignment
+    chosen = preset.but(alignment=alignment).alignment
     _check(chosen, landmarks, preset.flatten)
     seed = seed_of(seed)
     images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)

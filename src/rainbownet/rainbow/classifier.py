@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import minimize
 from torch import Tensor, fx, nn
 
+from rainbownet.checks import shown
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.graph import Network, Reader
 from rainbownet.processes import distributed
@@ -77,6 +78,8 @@ def retrain_classifier(
         DataError: If the loader gives no targets.
     """
     check_one_process(kind)
+    if not isinstance(module, nn.Module):
+        raise ArchitectureError(f"module is {shown(module)}; an nn.Module is needed")
     images = AlignmentImages.of(loader, max_images=max_images)
     network = Network(module, images.example)
     features = Features(network)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rainbownet.checks import words_of
 from rainbownet.errors import ArchitectureError
 from rainbownet.graph import Network
 from rainbownet.laws import Block, FittedLaw
@@ -27,6 +28,7 @@ def kept_populations(network: Network, layers: Sequence[str] | None, until: str 
     """
     if layers is None and until is None:
         return frozenset()
+    layers = words_of("layers", layers, error=ArchitectureError)
     drawable = [population for population in network.populations if not population.frozen]
     if until is not None:
         if layers is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rainbownet.checks import path_of, shown
 from rainbownet.errors import ArchitectureError, FileError, RainbowError, UnsupportedOp
 from rainbownet.files.reason import reason
 from rainbownet.files.strict import check_fields, parse_json
@@ -67,6 +68,7 @@ def save(
         UnsupportedOp: If the network is not made of torch.nn and no architecture is given.
         ArchitectureError: If the architecture cannot be built, or is another than the network's.
     """
+    _check_arguments(path, architecture, kwargs)
     network = rainbow.network
     if architecture is not None:
         _check_architecture(network, architecture, kwargs or {})
@@ -100,6 +102,14 @@ def save(
     return write_tensors(path, tensors, {"rainbownet": json.dumps(metadata, sort_keys=True)})
 
 
+def _check_arguments(path: Any, architecture: Any, kwargs: Any) -> None:
+    path_of("path", path)
+    if architecture is not None and (not isinstance(architecture, str) or not architecture):
+        raise ArchitectureError(f"architecture is {shown(architecture)}; 'package.module:factory' or a name is needed")
+    if kwargs is not None and not isinstance(kwargs, dict):
+        raise ArchitectureError(f"kwargs is {shown(kwargs)}; a dictionary of arguments is needed")
+
+
 def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: bool = False) -> Rainbow:
     """Read a rainbow.
 
@@ -120,7 +130,7 @@ def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: 
         FileError: If the file is missing, damaged, not a rainbow, of a newer format, or needs `network` or `trust`.
         ArchitectureError: If `network` has another architecture.
     """
-    path = Path(path)
+    path = Path(path_of("path", path))
     metadata, tensors = _read(path)
     with _blamed(path):
         preset = Preset.from_dict(metadata["preset"])
@@ -194,7 +204,7 @@ def _network(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor], e
         return Network(module, example, head=head)
     if metadata["architecture"] is None:
         raise FileError(f"{path}: not a complete rainbow file: it holds neither a network nor the name of one")
-    from rainbownet.resolve import resolve_network
+    from rainbownet.naming import resolve_network
 
     fields = {"name": str, "kwargs": dict}
     architecture = check_fields(metadata["architecture"], fields, str(path), "rainbow file")
@@ -228,7 +238,7 @@ def _assemble(
 
 def _check_architecture(network: Network, architecture: str, kwargs: dict[str, Any]) -> None:
     """Raise unless a factory makes networks with the parameters of the reference."""
-    from rainbownet.resolve import resolve_network
+    from rainbownet.naming import resolve_network
 
     try:
         json.dumps(kwargs, allow_nan=False)

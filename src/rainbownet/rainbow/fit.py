@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from rainbownet.aligned.basis import read_through
-from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
+from rainbownet.checks import modules
+from rainbownet.errors import RainbowError, RainbowWarning
 from rainbownet.graph import Network
 from rainbownet.laws import Law
 from rainbownet.rainbow.model import Neurons, Rainbow, kept_parameters, realise, rows_of
 from rainbownet.rainbow.neurons import parameters_of
-from rainbownet.rainbow.presets import BEST, Preset
+from rainbownet.rainbow.presets import BEST, Preset, preset_of
 from rainbownet.rainbow.several import maps_from_reference
 from rainbownet.walk import HOLDOUT, AlignmentImages
 
@@ -24,8 +25,8 @@ def fit(
     nets: nn.Module | Sequence[nn.Module],
     loader: Any,
     *,
-    preset: Preset = BEST,
-    law: Law | None = None,
+    preset: Preset | str = BEST,
+    law: Law | str | None = None,
     head: str | Sequence[str] = "auto",
     reference: str = "first",
     max_images: int | None = None,
@@ -42,8 +43,8 @@ def fit(
     Args:
         nets: A trained module, or a sequence of modules with the same operations and shapes.
         loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
-        preset: How to fit, and the defaults of sampling.
-        law: The law of the neurons, instead of the preset's.
+        preset: How to fit, and the defaults of sampling; or its name, `"paper"`.
+        law: The law of the neurons, instead of the preset's; or its name with fields, `"gaussian:rank=32"`.
         head: Which layers are aligned but not drawn; `"auto"`: those that write the output.
         reference: `"first"`: align to the first network; `"mean"`: to the mean of the aligned networks, aligned twice
             more (the first network remains the one whose channels are the basis).
@@ -76,14 +77,12 @@ def fit(
           (2): Linear(in_features=64, out_features=3, bias=True)
         )
     """
-    modules = [nets] if isinstance(nets, nn.Module) else list(nets)
-    if not modules:
-        raise ArchitectureError("nets: an empty sequence; one trained network at least is needed")
+    given = modules("nets", nets)
     if reference not in ("first", "mean"):
         raise RainbowError(f"reference: expected 'first' or 'mean', got {reference!r}")
-    chosen = preset.but(law=law, **options)
+    chosen = preset_of(preset).but(law=law, **options)
     images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
-    networks = [Network(module, images.example, head=head) for module in modules]
+    networks = [Network(module, images.example, head=head) for module in given]
     for i, network in enumerate(networks):
         networks[0].check_same(network, f"network {i}")
         _check_finite(network, f"network {i}")

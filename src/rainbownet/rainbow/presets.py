@@ -3,17 +3,27 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from rainbownet.aligned import Alignment, LeastSquares, Procrustes
+from rainbownet.aligned import ALIGNMENTS, Alignment, LeastSquares, Procrustes
 from rainbownet.aligned import from_dict as alignment_from_dict
 from rainbownet.aligned.basis import Flatten
-from rainbownet.errors import RainbowError
-from rainbownet.laws import Gaussian, Law
+from rainbownet.checks import shown
+from rainbownet.errors import AlignmentError, LawError, RainbowError
+from rainbownet.laws import LAWS, Gaussian, Law
 from rainbownet.laws import from_dict as law_from_dict
+from rainbownet.options import as_option
 
 # Other words are refused with an error of ours, which a checker of types should not come before.
 Draw = Literal["auto", "gaussian", "orthogonal", "antithetic", "identity"] | str
 Tie = Literal["joint", "independent"] | str
 Norms = Literal["folded", "explicit"] | str
+
+
+def _law(value: Any) -> Law:
+    return as_option(value, LAWS, Law, LawError, "law")
+
+
+def _alignment(value: Any) -> Alignment:
+    return as_option(value, ALIGNMENTS, Alignment, AlignmentError, "alignment")
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -36,6 +46,8 @@ class Preset:
         norms: `"folded"`: a batch norm right after a layer is part of that layer's law, as scale of its weights and as
             offset; `"explicit"`: its scale and offset are drawn as they are and its statistics measured again.
 
+    A law and an alignment may be given by name, as the command line writes them: `"gaussian:rank=32"`, `"procrustes"`.
+
     Raises:
         RainbowError: If a word is none of those above.
     """
@@ -48,6 +60,8 @@ class Preset:
     norms: Norms = "folded"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "law", _law(self.law))
+        object.__setattr__(self, "alignment", _alignment(self.alignment))
         _one_of("draw", self.draw, ("auto", "gaussian", "orthogonal", "antithetic", "identity"))
         _one_of("tie", self.tie, ("joint", "independent"))
         _one_of("flatten", self.flatten, ("channels", "features"))
@@ -66,7 +80,12 @@ class Preset:
         names = {field.name for field in fields(self)}
         if unknown := set(changes) - names:
             raise RainbowError(f"preset: no option {sorted(unknown)}; there are {sorted(names)}")
-        return replace(self, **{key: value for key, value in changes.items() if value is not None})
+        given = {key: value for key, value in changes.items() if value is not None}
+        if "law" in given:
+            given["law"] = _law(given["law"])
+        if "alignment" in given:
+            given["alignment"] = _alignment(given["alignment"])
+        return replace(self, **given)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as JSON values."""
@@ -95,6 +114,19 @@ BEST = Preset()
 """What we measured to be best: Gaussian laws with mean, joint along residual streams, least squares, balanced draws."""
 
 PRESETS = {"paper": PAPER, "best": BEST}
+
+
+def preset_of(value: Any) -> Preset:
+    """Return a preset given as such, or by name.
+
+    Raises:
+        RainbowError: If it is neither.
+    """
+    if isinstance(value, Preset):
+        return value
+    if isinstance(value, str):
+        return preset(value)
+    raise RainbowError(f"preset is {shown(value)}; a Preset, or one of {', '.join(sorted(PRESETS))}, is needed")
 
 
 def preset(name: str) -> Preset:

@@ -10,6 +10,7 @@ from torch import nn
 
 from rainbownet.aligned.compare import compare
 from rainbownet.analysis.aligned import align_networks
+from rainbownet.checks import sequence_of
 from rainbownet.errors import RainbowError, RainbowWarning
 from rainbownet.laws.factor import thin_factor
 from rainbownet.rainbow.describe import describe, heads, weight_bytes
@@ -78,6 +79,8 @@ def collect(
         0      2        rainbow
         1      2  white control
     """
+    if not isinstance(subjects, (Rainbow, nn.Module)):
+        sequence_of("subjects", subjects, "rainbows or networks")
     things = [subjects] if isinstance(subjects, (Rainbow, nn.Module)) else list(subjects)
     labels = _checked(things, loader, names, widths)
     report = Report(title, versions=_versions())

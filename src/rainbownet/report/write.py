@@ -3,6 +3,7 @@
 from os import PathLike
 from typing import Any
 
+from rainbownet.checks import path_of
 from rainbownet.extras import require
 from rainbownet.files.write import write_text
 from rainbownet.report.collect import collect
@@ -27,6 +28,7 @@ def write_report(subjects: Any, path: str | PathLike[str], loader: Any = None, *
         FileError: If the file cannot be written.
         RainbowError: As `rainbownet.report.collect`.
     """
+    path_of("path", path)
     for name in ("plotly.graph_objects", "jinja2"):
         require(name, extra="report")
     report = collect(subjects, loader, **options)

@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor, nn
 
-from rainbownet.checks import seed_of, shown
+from rainbownet.checks import path_of, seed_of, shown
 from rainbownet.data import Images, Loader, loader
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
-from rainbownet.resolve import apply_state, load_weights, match_complex
+from rainbownet.naming import apply_state, load_weights, match_complex
 from rainbownet.training.epoch import own_randomness, run_epoch, seed_epoch, with_threads
 from rainbownet.training.files import RunFiles
 from rainbownet.training.processes import Processes
@@ -87,6 +87,8 @@ def train(
     recipe = _known(recipe)
     _check(images, test)
     seed_of(seed)
+    if out is not None:
+        path_of("out", out)
     with with_threads(recipe.threads) as threads:
         return _train(net, images, recipe, out, test, seed, device, progress=progress, threads=threads)
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rainbownet.checks import device_of_name, whole
+from rainbownet.checks import check_targets, device_of_name, whole
 from rainbownet.data import Images, loader
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 
@@ -80,7 +80,7 @@ def score_sums(net: nn.Module, batches: Iterable[Any], device: torch.device) -> 
             inputs, targets = (part.to(device) for part in _pair(batch))
             if len(targets):
                 logits = logits_of(net, inputs, 0, "evaluate")
-                _check_targets(targets, logits)
+                check_targets("evaluate", targets, logits)
                 sums += batch_sums(logits, targets)
     return sums.clone()
 
@@ -165,14 +165,6 @@ def _pair(batch: Any) -> tuple[Tensor, Tensor]:
     if targets.dtype not in WHOLE:
         raise DataError(f"evaluate: targets have dtype {targets.dtype}; whole numbers, such as int64, are needed")
     return inputs, targets.long()
-
-
-def _check_targets(targets: Tensor, logits: Tensor) -> None:
-    low, high = (int(end) for end in torch.aminmax(targets))
-    if low < 0 or high >= logits.shape[1]:
-        raise DataError(
-            f"evaluate: targets run from {low} to {high}, outside the {logits.shape[1]} outputs of the network"
-        )
 
 
 def device_of(net: nn.Module) -> torch.device:

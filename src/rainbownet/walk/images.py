@@ -263,7 +263,9 @@ class AlignmentImages:
                 f"loader: inputs of shape {tuple(inputs.shape[1:])} and dtype {inputs.dtype} after some of shape "
                 f"{tuple(self.example.shape[1:])} and dtype {self.example.dtype}"
             )
-        if not inputs.is_meta and not torch.isfinite(inputs).all():
+        if inputs.is_meta:
+            raise DataError("loader: inputs are on the meta device, where tensors hold no numbers")
+        if not torch.isfinite(inputs).all():
             raise DataError("loader: inputs hold NaN or infinite values")
 
     def _check_end(self, alive: bool, block: int) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import fx, nn
 
+from rainbownet.checks import shown
+from rainbownet.errors import ArchitectureError
 from rainbownet.graph.channels import Channels
 from rainbownet.graph.nodes import operation_name
 
@@ -71,6 +73,9 @@ def register(
         >>> Double in leaf_modules()
         True
     """
+    for target in targets:
+        if not isinstance(target, str) and not (isinstance(target, type) and issubclass(target, nn.Module)):
+            raise ArchitectureError(f"target is {shown(target)}; a module class or the name of a function is needed")
 
     def decorate(rule: Rule) -> Rule:
         entry = Operation(rule, channelwise, linear, pointwise, contraction, leaf)
