@@ -63,7 +63,7 @@ def _few(tables: Tables) -> tuple[str, Judgement]:
 def _order(tables: Tables) -> tuple[str, Judgement]:
     ranks = tables["ranks"]
     # A basis that never reaches the accuracy needs every direction.
-    ranks = ranks.assign(rank=ranks["rank"].fillna(ranks["dimension"]))
+    ranks = ranks.assign(rank=ranks["rank"].fillna(ranks["dimension"]).clip(lower=1))
     across = ranks.pivot_table(index="layer", columns="basis", values="rank", sort=False)
     ours = "; ".join(
         f"{number(str(name))}: {', '.join(f'{row[kind]:.0f}' for kind in COLUMNS)}" for name, row in across.iterrows()

@@ -12,7 +12,7 @@ import rainbownet as rn
 from rainbownet.experiments.context import Context
 from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
 from rainbownet.experiments.published import TUTORIAL
-from rainbownet.experiments.verdict import Judgement, at_least
+from rainbownet.experiments.verdict import Judgement, share_kept
 from rainbownet.plotting.style import BLACK, COLOURS, legend, panels, width_axis
 from rainbownet.training import evaluate
 
@@ -66,17 +66,14 @@ def _keeps(alignment: str) -> Any:
         table = tables["accuracy"][tables["accuracy"]["alignment"] == alignment]
         count = tables["numbers"][["full", "factored"]].sum()
         across = table.pivot_table(index="law", columns="width", values="accuracy")
-        shown = {law: ", ".join(f"{value:.1f}" for value in across.loc[law]) for law in LAWS}
-        kept = []
-        for part in each_seed(table):
-            means = part.groupby("law")["accuracy"].mean()
-            kept.append((means["factored"] - means["white"]) / (means["full"] - means["white"]))
+        means = [part.groupby("law")["accuracy"].mean() for part in each_seed(table)]
+        kept, whole = ([found[law] - found["white"] for found in means] for law in ("factored", "full"))
+        shown = "; ".join(f"{law} {', '.join(f'{value:.1f}' for value in across.loc[law])}" for law in LAWS)
         ours = (
-            f"{100 * sum(kept) / len(kept):.0f} % with {count['factored']} numbers for {count['full']}: full "
-            f"{shown['full']}; factored {shown['factored']}; white {shown['white']} % at "
-            f"{', '.join(f'×{factor:g}' for factor in across.columns)}"
+            f"{sum(kept) / len(kept):.1f} of {sum(whole) / len(whole):.1f} points with {count['factored']} numbers for "
+            f"{count['full']}: {shown} % at {', '.join(f'×{factor:g}' for factor in across.columns)}"
         )
-        return ours, at_least(kept, 0.5, "share kept")
+        return ours, share_kept(kept, whole, 0.5, "points above a white covariance")
 
     return judge
 

@@ -13,7 +13,7 @@ from rainbownet.analysis import align_networks, weight_spectra
 from rainbownet.experiments.context import Context
 from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
 from rainbownet.experiments.published import TUTORIAL, TUTORIAL_KNEES, TUTORIAL_LIFT, TUTORIAL_SIMILARITY
-from rainbownet.experiments.verdict import Judgement, at_least, every, unknown
+from rainbownet.experiments.verdict import Judgement, at_least, every, share_kept, unknown
 from rainbownet.plotting.style import BLACK, COLOURS, legend, panels
 from rainbownet.training import evaluate
 
@@ -97,12 +97,13 @@ def _keeps(network: str) -> Any:
             f"{means['published method']:.1f} of {means['trained']:.1f} %, white control "
             f"{means['published method, white control']:.1f} %, ours {means['ours']:.1f} %"
         )
-        kept = []
-        for part in each_seed(table):
-            found = part.set_index("what")["accuracy"]
-            white = found["published method, white control"]
-            kept.append((found["published method"] - white) / (found["trained"] - white))
-        return ours, at_least(kept, 0.5, "share kept of what the trained network has above a white draw")
+        across = [part.set_index("what")["accuracy"] for part in each_seed(table)]
+        whites = [found["published method, white control"] for found in across]
+        kept, whole = (
+            [found[what] - white for found, white in zip(across, whites, strict=True)]
+            for what in ("published method", "trained")
+        )
+        return ours, share_kept(kept, whole, 0.5, "points of the trained network above a white draw")
 
     return judge
 

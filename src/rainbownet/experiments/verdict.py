@@ -77,6 +77,31 @@ def at_most(values: Iterable[float], threshold: float, what: str = "") -> Judgem
     return _judged(values, threshold, what, sign=-1)
 
 
+def share_kept(kept: Iterable[float], whole: Iterable[float], share: float, what: str) -> Judgement:
+    """Judge whether something is at least a share of a whole, by their difference, so that no quotient explodes.
+
+    Args:
+        kept: What is kept, one number for each network.
+        whole: Of what.
+        share: The share that is asked for.
+        what: What both are, in words.
+
+    Returns:
+        The judgement of `kept − share · whole ≥ 0`; it cannot tell where the whole is nothing on average.
+
+    Example:
+        >>> share_kept([6.0, 6.1, 5.9], [10.0, 10.0, 10.0], 0.5, "points").verdict.value
+        'agree'
+        >>> share_kept([6.0, 6.1, 5.9], [0.0, 0.0, 0.0], 0.5, "points").reason
+        'points: there is nothing to keep'
+    """
+    own, of = (np.asarray([float(value) for value in values]) for values in (kept, whole))
+    if not of.mean() > 0:
+        return unknown(f"{what}: there is nothing to keep")
+    words = f"{what}: {own.mean() / of.mean():.2f} kept, ≥ {share:.2f} needed; above that by"
+    return at_least(own - share * of, 0.0, words)
+
+
 def every(judgements: Iterable[Judgement]) -> Judgement:
     """Join judgements that must all hold: one that disagrees decides, then one that cannot tell.
 

@@ -24,7 +24,7 @@ from rainbownet.experiments.published import (
     WEIGHT_SPECTRUM,
     log_slope,
 )
-from rainbownet.experiments.verdict import FEWEST, Judgement, at_least, every, measured, unknown
+from rainbownet.experiments.verdict import FEWEST, Judgement, at_least, every, measured, share_kept, unknown
 from rainbownet.plotting.style import BLACK, COLOURS, legend, log_ticks, panels, ramp, width_axis
 
 EPOCHS = (0, 1, 2, 5, 10, 20)
@@ -129,11 +129,12 @@ def _few(tables: Tables) -> tuple[str, Judgement]:
     at = table[table["rank"] == rank]
     full = CLIPPED_ACCURACY[max(CLIPPED_ACCURACY)]
     lost = 1 - (CLIPPED_ACCURACY[CLIP[0]] - CHANCE) / (full - CHANCE)
-    kept = (100 * at["accuracy"] - CHANCE) / (100 * at["full"] - CHANCE)
     ours = f"{100 * at['accuracy'].mean():.1f} of {100 * at['full'].mean():.1f} % at rank {rank} of {dimension}"
     if "networks" in at and int(at["networks"].iloc[0]) < FEWEST:
         return ours, unknown("the basis is that of the networks clipped alone")
-    return ours, at_least(kept, 1 - 2 * lost, "share of the accuracy above chance")
+    return ours, share_kept(
+        100 * at["accuracy"] - CHANCE, 100 * at["full"] - CHANCE, 1 - 2 * lost, "points of accuracy above chance"
+    )
 
 
 def _converge(tables: Tables) -> tuple[str, Judgement]:
