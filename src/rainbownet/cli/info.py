@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from rainbownet.cli import parse
 from rainbownet.cli.images import Source
-from rainbownet.cli.rainbows import Trust, trusting
+from rainbownet.cli.rainbows import Trust
 from rainbownet.cli.verb import Verb
 from rainbownet.errors import RainbowError
 
@@ -105,7 +105,7 @@ class Info(Verb):
 
         if self.weights is not None:
             raise RainbowError("--weights belongs to a network; a rainbow file holds its own")
-        rainbow = load(path, **trusting(self.trust))
+        rainbow = load(path, trust=self.trust)
         size, weights = path.stat().st_size, weight_bytes(rainbow.network)
         preset, provenance = rainbow.preset.to_dict(), rainbow.provenance
         laws, found = describe_rainbow(rainbow), heads(rainbow.network)

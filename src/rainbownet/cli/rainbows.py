@@ -31,7 +31,7 @@ class OnRainbow(Verb):
         """Read the file."""
         from rainbownet.rainbow import load
 
-        return load(self.rainbow, **trusting(self.trust))
+        return load(self.rainbow, trust=self.trust)
 
     def trained_with(self, rainbow: "Rainbow") -> Mapping[str, Mapping[str, Any] | None]:
         """Return the normalisation that the file knows of, by its name; nothing if it knows of none."""
@@ -42,8 +42,3 @@ def known_to(rainbow: "Rainbow", path: Path) -> dict[str, Mapping[str, Any] | No
     """Return the normalisation that a rainbow knows its networks were trained with, by the name of its file."""
     provenance = rainbow.provenance
     return {str(path): provenance["normalisation"]} if "normalisation" in provenance else {}
-
-
-def trusting(trust: bool) -> dict[str, Any]:
-    """Return the arguments of `load` that say whether the factory a file names may be called."""
-    return {"trust": True} if trust else {}

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from rainbownet.cli import parse
 from rainbownet.cli.choices import PresetName
 from rainbownet.cli.images import Tested, trained_with
-from rainbownet.cli.rainbows import Trust, known_to, trusting
+from rainbownet.cli.rainbows import Trust, known_to
 from rainbownet.cli.verb import Computing, Holdout, Images, Out, Seed, Verb
 
 
@@ -105,7 +105,7 @@ class Report(Verb):
         specs = [name for name in self.what if Path(name).suffix != ".rainbow"]
         if not specs and self.weights:
             raise ArchitectureError("--weights needs the name of the network they belong to")
-        rainbows = [load(file, **trusting(self.trust)) for file in files]
+        rainbows = [load(file, trust=self.trust) for file in files]
         networks = build_all(specs, self.kwargs, self.weights) if specs else []
         stems = [path.stem for path in self.weights]
         names = [file.stem for file in files] + [

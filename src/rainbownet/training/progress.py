@@ -22,10 +22,11 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def bar(total: int, completed: int, *, shown: bool) -> Iterator[Callable[[], None]]:
+def bar(title: str, total: int, completed: int, *, shown: bool) -> Iterator[Callable[[], None]]:
     """Show a bar on standard error while the context lasts, if that is a terminal.
 
     Args:
+        title: What is trained.
         total: Number of steps.
         completed: Steps done before.
         shown: False shows nothing.
@@ -37,7 +38,7 @@ def bar(total: int, completed: int, *, shown: bool) -> Iterator[Callable[[], Non
     if not (shown and console.is_terminal):
         yield lambda: None
         return
-    columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), _Rate(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("training", total=total, completed=completed)
+        task = progress.add_task(title, total=total, completed=completed)
         yield lambda: progress.advance(task)

@@ -131,7 +131,11 @@ def _train(
     steps = len(batches)
     known = {"normalisation": json.dumps(images.normalisation), "threads": str(threads)}
     visible = progress and processes.rank == 0
-    with bar(recipe.epochs * steps, max(done, 0) * steps, shown=visible) as advance, own_randomness(processes.device):
+    title = "training" if out is None else f"training {Path(out).name}"
+    with (
+        bar(title, recipe.epochs * steps, max(done, 0) * steps, shown=visible) as advance,
+        own_randomness(processes.device),
+    ):
         for epoch in range(done + 1, recipe.epochs + 1):
             began = time.perf_counter()
             row: dict[str, Any] = {"epoch": epoch}
