@@ -68,3 +68,20 @@ def test_what_verbs_print_fits(tmp_path, monkeypatch, width):
     tables = [line for line in text.splitlines() if not line.startswith("images:")]
     assert max(map(len, tables)) <= width
     assert "…" not in text
+
+
+def test_bars_leave_the_screen_while_a_table_is_printed(capsys, monkeypatch):
+    seen = []
+
+    class Bar:
+        def stop(self):
+            seen.append(("stop", capsys.readouterr().out))
+
+        def start(self):
+            seen.append(("start", capsys.readouterr().out))
+
+    monkeypatch.setattr("rainbownet.cli.progress._running", [Bar()])
+    print_table(FRAME, "A title")
+    assert [name for name, _ in seen] == ["stop", "start"]
+    assert seen[0][1] == ""
+    assert "A title" in seen[1][1]
