@@ -141,3 +141,19 @@ def test_a_path_has_two_points_and_images_to_judge_it_on():
         path(net, net, iter(loader))
     with pytest.raises(DataError, match="test: a path is evaluated on"):
         path(net, net, loader, test=x)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4, 8])
+def test_permuting_neurons_that_are_read_in_groups_does_not_change_the_function(groups):
+    def build(seed: int) -> torch.nn.Sequential:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            grouped = torch.nn.Conv2d(8, 8, 3, groups=groups)
+            first, last = torch.nn.Conv2d(2, 8, 3), torch.nn.Linear(8 * 4, 3)
+        return torch.nn.Sequential(first, torch.nn.ReLU(), grouped, torch.nn.ReLU(), torch.nn.Flatten(), last).double()
+
+    a, b = build(0), build(1)
+    x = torch.randn(32, 2, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    moved = permuted(Network(a, x), Network(b, x), AlignmentImages(x))
+    assert not torch.equal(moved.parameters["0.weight"], b[0].weight)
+    torch.testing.assert_close(moved.root(x), b(x), rtol=0, atol=1e-12)
