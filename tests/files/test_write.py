@@ -13,6 +13,7 @@ from cases import CASES
 from rainbownet.errors import FileError
 from rainbownet.files.tensors import read_tensors, write_tensors
 from rainbownet.files.write import append_line, check_writable, make_folder, write_file, write_text
+from rainbownet.training.files import RunFiles
 
 
 def mode(path) -> int:
@@ -183,3 +184,15 @@ def test_lines_and_folders_that_cannot_be_made(tmp_path):
         write_file(tmp_path / "file" / "x" / "y", b"x", parents=True)
     append_line(tmp_path / "file", " and new")
     assert (tmp_path / "file").read_text() == "old and new\n"
+
+
+def test_the_files_of_a_training_have_the_mode_that_open_gives(tmp_path, umask):
+    files = RunFiles(tmp_path / "run", {"seed": 0})
+    files.claim()
+    files.save_state(0, {"x": torch.zeros(1)}, {"epoch": 0})
+    files.keep_epoch(0, {"x": torch.zeros(1)})
+    written = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    files.finish({"x": torch.zeros(1)}, {})
+    written = [path for path in [*written, files.model] if path.exists()]
+    assert len(written) == 4
+    assert {mode(path) for path in written} == {0o666 & ~umask}
