@@ -190,7 +190,7 @@ def test_the_files_of_a_training_have_the_mode_that_open_gives(tmp_path, umask):
     files = RunFiles(tmp_path / "run", {"seed": 0})
     files.claim()
     files.save_state(0, {"x": torch.zeros(1)}, {"epoch": 0})
-    files.keep_epoch(0, {"x": torch.zeros(1)})
+    files.keep_epoch(0, {"x": torch.zeros(1)}, {})
     written = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
     files.finish({"x": torch.zeros(1)}, {})
     written = [path for path in [*written, files.model] if path.exists()]

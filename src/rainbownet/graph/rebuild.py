@@ -116,7 +116,7 @@ class _Refused(Exception):
 def _build(description: Any) -> nn.Module:
     name = _field(description, "class", str, "a module")
     if name not in MODULES or not hasattr(nn, name):
-        raise _Refused(f"the file names a module torch.nn.{name:.80}, which is not on the closed list")
+        raise _Refused(f"the file names a module {'torch.nn.' + name[:80]!r}, which is not on the closed list")
     cls = getattr(nn, name)
     arguments = {key: _decode(value, {}) for key, value in _field(description, "arguments", dict, name).items()}
     if unknown := set(arguments) - set(arguments_of(cls)):
