@@ -8,7 +8,7 @@ import rainbownet as rn
 from case_files import Net, images
 from rainbownet.files.checkpoint import read_checkpoint, read_state
 from rainbownet.limit import load_limit
-from rainbownet.resolve import load_weights
+from rainbownet.naming import load_weights
 
 OLD = Path(__file__).parent / "old"
 
