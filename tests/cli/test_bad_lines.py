@@ -95,7 +95,7 @@ LINES = {
     "sample net.rainbow -o new.safetensors --width -2": "--width",
     "sample net.rainbow -o new.safetensors --width 1=2,1=3": "--width",
     "sample net.rainbow -o new.safetensors --width 1=2,3": "--width",
-    "sample net.rainbow -o new.safetensors --width 1e9": "memory",
+    "sample net.rainbow -o new.safetensors --width 1e9": "width",
     "sample net.rainbow -o new.safetensors --seed -1": "--seed",
     "sample net.rainbow -o new.safetensors --holdout nan": "--holdout",
     "sample net.rainbow -o new.safetensors --holdout -0.1": "--holdout",

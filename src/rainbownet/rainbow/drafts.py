@@ -28,7 +28,6 @@ def kept_populations(network: Network, layers: Sequence[str] | None, until: str 
     """
     if layers is None and until is None:
         return frozenset()
-    layers = words_of("layers", layers, error=ArchitectureError)
     drawable = [population for population in network.populations if not population.frozen]
     if until is not None:
         if layers is not None:
@@ -38,7 +37,7 @@ def kept_populations(network: Network, layers: Sequence[str] | None, until: str 
             raise ArchitectureError(f"until: {until!r} matches no drawn layer; there are {[p.name for p in drawable]}")
         return frozenset(p.name for p in drawable[last[-1] + 1 :])
     chosen = set()
-    for prefix in layers or ():
+    for prefix in words_of("layers", layers, error=ArchitectureError):
         found = {p.name for p in drawable if p.starts_in(prefix)}
         if not found:
             raise ArchitectureError(
