@@ -14,14 +14,8 @@ PACKAGE = "rainbownet"
 
 PENDING_CIRCLES: set[str] = {
     "rainbownet",
-    "rainbownet.limit",
-    "rainbownet.limit.build",
-    "rainbownet.limit.convergence",
     "rainbownet.limit.file",
     "rainbownet.limit.network",
-    "rainbownet.rainbow.file",
-    "rainbownet.rainbow.model",
-    "rainbownet.rainbow.sample",
     "rainbownet.report",
     "rainbownet.report.collect",
     "rainbownet.report.write",
@@ -38,14 +32,7 @@ PENDING_OPTIONS: set[str] = {
     "rainbownet.experiments.context.Context.images",
     "rainbownet.experiments.context.Context.source",
     "rainbownet.experiments.context.Context.train",
-    "rainbownet.limit.convergence.limit_distances",
     "rainbownet.plotting.style.legend",
-    "rainbownet.rainbow.fit.fit",
-    "rainbownet.rainbow.model.Rainbow.draw",
-    "rainbownet.rainbow.model.Rainbow.limit",
-    "rainbownet.rainbow.model.Rainbow.sample",
-    "rainbownet.rainbow.presets.Preset.but",
-    "rainbownet.rainbow.sample.draw",
     "rainbownet.report.write.write_report",
 }
 """Public functions whose options are not written out yet: this set only shrinks."""

@@ -151,8 +151,14 @@ def test_a_sample_reports_how_far_its_neurons_are_from_copies():
         ({"draw": "uniform"}, "draw: expected one of"),
         ({"tie": "none"}, "tie: expected one of"),
         ({"flatten": "pixels"}, "flatten: expected one of"),
-        ({"colour": 1}, r"no option \['colour'\]"),
-        ({"law": rn.White()}, "options of rainbownet.fit"),
+        ({"alignment": "nope"}, "no alignment is called 'nope'"),
+        ({"width": float("nan")}, "width is nan"),
+        ({"width": float("inf")}, "width is inf"),
+        ({"width": 1e9}, "width is 1000000000.0; it must be at least 0 and at most 10000"),
+        ({"width": {"0": -1.0}}, "width of '0' is -1.0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 10**23}, "seed is 1"),
+        ({"layers": "layer9"}, "'layer9' matches no drawn layer"),
         ({"holdout": 0.9}, "holdout is 0.9"),
         ({"classifier": "svm"}, "classifier: expected"),
         ({"layers": ["layer9"]}, "'layer9' matches no drawn layer"),
@@ -194,3 +200,39 @@ def test_until_draws_the_layers_up_to_one():
         rainbow.draw([images], until="nothing")
     with pytest.raises(RainbowError, match="exclude each other"):
         rainbow.draw([images], until=names[0], layers=[names[0]])
+
+
+def test_names_stand_for_presets_laws_and_alignments():
+    case = CASES["mlp"]
+    net, images = case.network(), case.images(256)
+    named = rn.fit(net, [images], preset="paper", law="gaussian:rank=3", alignment="least-squares:ridge=0.5")
+    made = rn.PAPER.but(law=rn.Gaussian(rank=3), alignment=rn.LeastSquares(ridge=0.5))
+    assert named.preset == made
+    a, b = named.sample([images], alignment="procrustes"), named.sample([images], alignment=rn.Procrustes())
+    assert all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+    with pytest.raises(RainbowError, match="unknown preset 'nope'"):
+        rn.fit(net, [images], preset="nope")
+    with pytest.raises(RainbowError, match="no law is called 'nope'"):
+        rn.fit(net, [images], law="nope")
+
+
+def test_a_prefix_is_one_prefix_not_a_list_of_letters():
+    case = CASES["mlp"]
+    net, images = case.network(), case.images(256)
+    rainbow = rn.fit(net, [images])
+    assert list(rainbow.draw([images], layers="2").rows) == list(rainbow.draw([images], layers=["2"]).rows) == ["2"]
+
+
+def test_a_rainbow_is_shown_in_one_line():
+    case = CASES["mlp"]
+    rainbow = rn.fit(case.network(), [case.images(256)], law=rn.White())
+    counts = [len(law.neurons()) for law in rainbow.laws.values()]
+    start = f"{len(counts)} populations, {sum(counts)} neurons, 1 network, White("
+    assert repr(rainbow).startswith(f"Rainbow({type(rainbow.reference).__name__}: {start}")
+    assert len(repr(rainbow)) < 200
+    assert "\n" not in repr(rainbow)
+
+
+def test_a_network_with_nothing_to_draw_is_refused():
+    with pytest.raises(RainbowError, match="nets: no neuron can be drawn"):
+        rn.fit(torch.nn.Linear(4, 3), [torch.ones(8, 4)])

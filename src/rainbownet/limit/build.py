@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -23,13 +23,11 @@ from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.plan import LayerPlan, plan_layers, preactivation
 from rainbownet.limit.surgery import FOLDER, key, with_layers
 from rainbownet.processes import distributed
+from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.drafts import kept_populations, stream
 from rainbownet.rainbow.neurons import parameters_of
 from rainbownet.walk import HOLDOUT, AlignmentImages
 from rainbownet.walk.plan import ROWS_PER_CHANNEL, default_images
-
-if TYPE_CHECKING:
-    from rainbownet.rainbow.model import Rainbow
 
 CANDIDATES = 8
 """Rows that landmarks are chosen among, for each landmark."""
@@ -39,12 +37,12 @@ PARTS = ("features", "map")
 
 
 def build_limit(
-    rainbow: Rainbow,
+    rainbow: RainbowData,
     loader: Any,
     *,
     landmarks: int = 1024,
     method: str = "rpcholesky",
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     seed: int = 0,
     alignment: Alignment | str | None = None,
     max_images: int | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,15 +12,17 @@ from jaxtyping import Float
 from scipy.stats import linregress
 from torch import Tensor, nn
 
+from rainbownet.aligned import Alignment
 from rainbownet.errors import RainbowError
 from rainbownet.graph.nodes import evaluate
 from rainbownet.graph.trace import symbolic_trace
 from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.rates import predicted_rate
+from rainbownet.rainbow.data import RainbowData
+from rainbownet.rainbow.presets import Draw, Tie
+from rainbownet.rainbow.sample import draw_sample
 from rainbownet.spectra.decay import fit_power_law
-
-if TYPE_CHECKING:
-    from rainbownet.rainbow.model import Rainbow
+from rainbownet.walk import HOLDOUT
 
 OUTPUT = "output"
 """The name under which distances of outputs are listed."""
@@ -30,7 +32,7 @@ _BATCH = 200
 
 @torch.no_grad()
 def limit_distances(
-    rainbow: Rainbow,
+    rainbow: RainbowData,
     limit: LimitNetwork,
     loader: Any,
     inputs: Tensor,
@@ -40,7 +42,14 @@ def limit_distances(
     pairs: int = 300,
     judge: Callable[[Tensor], float] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    **options: Any,
+    layers: str | Sequence[str] | None = None,
+    alignment: Alignment | str | None = None,
+    draw: Draw | None = None,
+    tie: Tie | None = None,
+    max_images: int | None = None,
+    holdout: float = HOLDOUT,
+    budget: int | str | None = None,
+    device: torch.device | str | None = None,
 ) -> pd.DataFrame:
     r"""Measure how far sampled networks are from the limit.
 
@@ -58,7 +67,14 @@ def limit_distances(
         pairs: How many of the inputs kernels are compared on, the first ones: the cost is quadratic.
         judge: What else to note of outputs, such as their accuracy: column `value`.
         progress: Called with the samples done and their number.
-        options: Passed to `rainbow.sample`: `alignment`, `draw`, `max_images`, ….
+        layers: This option and the next ones are those of `Rainbow.sample`: prefixes of the modules that are drawn,
+        alignment: how channels are mapped onto the reference's,
+        draw: how laws are drawn,
+        tie: whether layers that write the same neurons draw them together,
+        max_images: images to align on,
+        holdout: share of them that is kept to measure the alignment,
+        budget: bytes of activations held in memory,
+        device: where to compute.
 
     Returns:
         Columns `width`, `seed`, `layer`, `distance`, and `value` at the output.
@@ -90,7 +106,20 @@ def limit_distances(
     rows: list[dict[str, Any]] = []
     for width in widths:
         for seed in seeds:
-            sample = rainbow.sample(loader, width=width, seed=seed, **options)
+            sample = draw_sample(
+                rainbow,
+                loader,
+                width=width,
+                seed=seed,
+                layers=layers,
+                alignment=alignment,
+                draw=draw,
+                tie=tie,
+                max_images=max_images,
+                holdout=holdout,
+                budget=budget,
+                device=device,
+            ).network
             values = layer_values(sample, limit, few)
             at = {"width": float(width), "seed": seed}
             for name, kernel in kernels.items():

@@ -10,7 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from rainbownet.graph import Network, Population
-from rainbownet.rainbow.model import Rainbow
+from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.neurons import parameters_of
 
 
@@ -92,7 +92,7 @@ def norms(network: Network, *, fold: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["norm", "channels", "after", "folded"])
 
 
-def describe_rainbow(rainbow: Rainbow) -> pd.DataFrame:
+def describe_rainbow(rainbow: RainbowData) -> pd.DataFrame:
     """List the laws of a rainbow.
 
     Args:

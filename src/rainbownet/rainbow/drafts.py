@@ -15,7 +15,7 @@ from rainbownet.rainbow.neurons import gather, parameters_of, scatter
 from rainbownet.rainbow.presets import Preset
 
 
-def kept_populations(network: Network, layers: Sequence[str] | None, until: str | None = None) -> frozenset[str]:
+def kept_populations(network: Network, layers: str | Sequence[str] | None, until: str | None = None) -> frozenset[str]:
     """Return the names of the populations that keep their trained neurons.
 
     Args:

@@ -22,7 +22,7 @@ from rainbownet.graph.program import to_program
 from rainbownet.graph.rebuild import from_program
 from rainbownet.graph.vocabulary import DTYPES
 from rainbownet.laws import Block, FittedLaw
-from rainbownet.rainbow.model import Rainbow, kept_parameters, realise, rows_of
+from rainbownet.rainbow.data import RainbowData, kept_parameters, realise, rows_of
 from rainbownet.rainbow.presets import Preset
 
 FORMAT = 1
@@ -43,7 +43,7 @@ _FIELDS = {
 
 
 def save(
-    rainbow: Rainbow,
+    rainbow: RainbowData,
     path: str | PathLike[str],
     *,
     architecture: str | None = None,
@@ -110,7 +110,7 @@ def _check_arguments(path: Any, architecture: Any, kwargs: Any) -> None:
         raise ArchitectureError(f"kwargs is {shown(kwargs)}; a dictionary of arguments is needed")
 
 
-def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: bool = False) -> Rainbow:
+def read(path: str | PathLike[str], *, network: nn.Module | None = None, trust: bool = False) -> RainbowData:
     """Read a rainbow.
 
     A file is data: it names operations of a closed list, and the reference networks, and its sizes are bounded by the
@@ -152,7 +152,7 @@ def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: 
             if isinstance(error, RainbowError):
                 raise
             raise _incomplete(path, error) from error
-    return Rainbow(reference, laws, preset, metadata["networks"], metadata["provenance"])
+    return RainbowData(reference, laws, preset, metadata["networks"], metadata["provenance"])
 
 
 @contextmanager

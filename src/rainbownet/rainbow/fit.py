@@ -9,14 +9,16 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from rainbownet.aligned.basis import read_through
+from rainbownet.aligned import Alignment
+from rainbownet.aligned.basis import Flatten, read_through
 from rainbownet.checks import modules
-from rainbownet.errors import RainbowError, RainbowWarning
+from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
 from rainbownet.laws import Law
-from rainbownet.rainbow.model import Neurons, Rainbow, kept_parameters, realise, rows_of
+from rainbownet.rainbow.data import Neurons, kept_parameters, realise, rows_of
+from rainbownet.rainbow.model import Rainbow
 from rainbownet.rainbow.neurons import parameters_of
-from rainbownet.rainbow.presets import BEST, Preset, preset_of
+from rainbownet.rainbow.presets import BEST, Draw, Norms, Preset, Tie, preset_of
 from rainbownet.rainbow.several import maps_from_reference
 from rainbownet.walk import HOLDOUT, AlignmentImages
 
@@ -27,13 +29,17 @@ def fit(
     *,
     preset: Preset | str = BEST,
     law: Law | str | None = None,
+    alignment: Alignment | str | None = None,
+    draw: Draw | None = None,
+    tie: Tie | None = None,
+    flatten: Flatten | None = None,
+    norms: Norms | None = None,
     head: str | Sequence[str] = "auto",
     reference: str = "first",
     max_images: int | None = None,
     holdout: float = HOLDOUT,
     budget: int | str | None = None,
     device: torch.device | str | None = None,
-    **options: Any,
 ) -> Rainbow:
     """Fit the law of the neurons of one trained network, or of several of one architecture.
 
@@ -43,8 +49,14 @@ def fit(
     Args:
         nets: A trained module, or a sequence of modules with the same operations and shapes.
         loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
-        preset: How to fit, and the defaults of sampling; or its name, `"paper"`.
-        law: The law of the neurons, instead of the preset's; or its name with fields, `"gaussian:rank=32"`.
+        preset: How to fit, and the defaults of sampling; `"best"` or `"paper"` as well.
+        law: The law of the neurons, an object or such as `"gaussian:rank=32"`; this option and the next five are
+            those of the preset by default.
+        alignment: How samples' channels are mapped onto the reference's, an object or such as `"procrustes"`.
+        draw: How laws are drawn.
+        tie: Whether layers that write the same neurons draw them together.
+        flatten: What maps act on at a flatten.
+        norms: Whether batch norms are folded into the laws of the layers before them.
         head: Which layers are aligned but not drawn; `"auto"`: those that write the output.
         reference: `"first"`: align to the first network; `"mean"`: to the mean of the aligned networks, aligned twice
             more (the first network remains the one whose channels are the basis).
@@ -52,7 +64,6 @@ def fit(
         holdout: Share of them that is kept to measure the alignment, at most one half.
         budget: Bytes of activations held in memory, such as `"2GiB"`; what exceeds them goes to disk.
         device: Where to compute; that of the loader's images by default.
-        options: Other options of the preset to change.
 
     Returns:
         The rainbow.
@@ -80,14 +91,19 @@ def fit(
     given = modules("nets", nets)
     if reference not in ("first", "mean"):
         raise RainbowError(f"reference: expected 'first' or 'mean', got {reference!r}")
-    chosen = preset_of(preset).but(law=law, **options)
+    chosen = preset_of(preset).but(law=law, alignment=alignment, draw=draw, tie=tie, flatten=flatten, norms=norms)
     images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
     networks = [Network(module, images.example, head=head) for module in given]
     for i, network in enumerate(networks):
         networks[0].check_same(network, f"network {i}")
         _check_finite(network, f"network {i}")
-    neurons, alignment = aligned_neurons(networks, images, chosen, mean=reference == "mean")
-    return _with_laws(networks[0], neurons, chosen, images, alignment)
+    if not rows_of(networks[0], networks[0].parameters, chosen):
+        raise ArchitectureError(
+            "nets: no neuron can be drawn: every layer writes the output, is a head, or is kept trained; a rainbow "
+            "needs a hidden layer"
+        )
+    neurons, table = aligned_neurons(networks, images, chosen, mean=reference == "mean")
+    return _with_laws(networks[0], neurons, chosen, images, table)
 
 
 def aligned_neurons(

@@ -1,29 +1,30 @@
-"""The rainbow itself: a reference network and the law of each of its populations of neurons."""
+"""The rainbow: what is fitted, and all that can be done with it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from rainbownet.graph import Network
+from rainbownet.aligned import Alignment
+from rainbownet.aligned.basis import Flatten
 from rainbownet.graph.network import Width
-from rainbownet.laws import Block, FittedLaw, White
-from rainbownet.rainbow.neurons import gather, parameters_of, scatter
-from rainbownet.rainbow.presets import Preset
+from rainbownet.rainbow.classifier import Classifier
+from rainbownet.rainbow.data import RainbowData
+from rainbownet.rainbow.file import read, save
+from rainbownet.rainbow.presets import Draw, Tie
+from rainbownet.rainbow.sample import Sample, draw_sample
+from rainbownet.rainbow.widths import product_widths
+from rainbownet.walk import HOLDOUT
 
 if TYPE_CHECKING:
     from rainbownet.limit import LimitNetwork
-    from rainbownet.rainbow.sample import Sample
 
 
-@dataclass(frozen=True)
-class Rainbow:
+class Rainbow(RainbowData):
     """Laws of neurons around a reference network, from which new networks are sampled.
 
     Made by `rainbownet.fit` or `rainbownet.load`.
@@ -39,26 +40,45 @@ class Rainbow:
             `held_error` on the others. Empty for one network, and not kept in files.
     """
 
-    network: Network
-    laws: dict[str, FittedLaw]
-    preset: Preset
-    networks: int = 1
-    provenance: dict[str, Any] = field(default_factory=dict)
-    alignment: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False, repr=False)
-
-    @property
-    def reference(self) -> nn.Module:
-        """The reference network as a module, batch norms folded where the preset folds them."""
-        return self.network.root
-
-    def sample(self, loader: Any, *, width: Width = 1.0, seed: int = 0, **options: Any) -> nn.Module:
+    def sample(
+        self,
+        loader: Any,
+        *,
+        width: Width = 1.0,
+        seed: int = 0,
+        layers: str | Sequence[str] | None = None,
+        until: str | None = None,
+        classifier: Classifier = "aligned",
+        alignment: Alignment | str | None = None,
+        draw: Draw | None = None,
+        tie: Tie | None = None,
+        flatten: Flatten | None = None,
+        max_images: int | None = None,
+        holdout: float = HOLDOUT,
+        budget: int | str | None = None,
+        device: torch.device | str | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> nn.Module:
         """Draw a new network, of any width, without training.
 
         Args:
-            loader: Yields inputs or (inputs, targets) to align on.
+            loader: Yields inputs or (inputs, targets) to align on; see `AlignmentImages`.
             width: A factor on the number of neurons, or one per module prefix.
-            seed: Two samples of one seed are equal bit by bit.
-            options: Those of `draw`.
+            seed: Two samples of one seed are equal bit by bit; draws are the same on every device.
+            layers: Prefixes of the modules whose neurons are drawn; the others keep the trained ones. All by default.
+            until: Prefix of the last module whose neurons are drawn, in order of execution, instead of `layers`.
+            classifier: `"aligned"`, or retrained on the sampled features: `"ridge"` (closed form) or `"logistic"`.
+            alignment: How channels are mapped onto the reference's, an object or such as `"least-squares:ridge=0.01"`;
+                this option and the next three are those of the rainbow's preset by default.
+            draw: How laws are drawn: `"auto"`, `"gaussian"`, `"orthogonal"`, `"antithetic"` or `"identity"`.
+            tie: `"joint"` or `"independent"`: whether layers that write the same neurons draw them together.
+            flatten: `"channels"` or `"features"`: what maps act on at a flatten.
+            max_images: Images to align on; by default 4096, more where the width asks for it, fewer where the loader
+                ends.
+            holdout: Share of the images that is kept to measure the alignment, at most one half.
+            budget: Bytes of activations held in memory, such as `"2GiB"`; what exceeds them goes to disk.
+            device: Where to compute; that of the loader's images by default.
+            progress: Called with the stages done and their number.
 
         Returns:
             A new module with the structure and the names of the trained one, in evaluation mode.
@@ -66,27 +86,125 @@ class Rainbow:
         Raises:
             RainbowError: As `draw`.
         """
-        return self.draw(loader, width=width, seed=seed, **options).network
+        return self.draw(
+            loader,
+            width=width,
+            seed=seed,
+            layers=layers,
+            until=until,
+            classifier=classifier,
+            alignment=alignment,
+            draw=draw,
+            tie=tie,
+            flatten=flatten,
+            max_images=max_images,
+            holdout=holdout,
+            budget=budget,
+            device=device,
+            progress=progress,
+        ).network
 
-    def product_widths(self, streams: float | int = 4.0, *, most: float | int = 32.0) -> dict[str, float]:
-        """Return factors for `width=` of a residual network; see `rainbownet.rainbow.widths.product_widths`."""
-        from rainbownet.rainbow.widths import product_widths
+    def draw(
+        self,
+        loader: Any,
+        *,
+        width: Width = 1.0,
+        seed: int = 0,
+        layers: str | Sequence[str] | None = None,
+        until: str | None = None,
+        classifier: Classifier = "aligned",
+        alignment: Alignment | str | None = None,
+        draw: Draw | None = None,
+        tie: Tie | None = None,
+        flatten: Flatten | None = None,
+        max_images: int | None = None,
+        holdout: float = HOLDOUT,
+        budget: int | str | None = None,
+        device: torch.device | str | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Sample:
+        """Draw a new network and report how well it could be aligned.
 
-        return product_widths(self.network, streams, most=most)
+        The reference and the new network are walked together, one node at a time over all images: two layer
+        evaluations per layer and image in all (theory, 9).
 
-    def draw(self, loader: Any, *, width: Width = 1.0, seed: int = 0, **options: Any) -> Sample:
-        """Draw a new network and report how well it could be aligned; see `rainbownet.rainbow.sample.draw`."""
-        from rainbownet.rainbow.sample import draw
+        Args:
+            loader: Yields inputs or (inputs, targets) to align on; see `AlignmentImages`.
+            width: A factor on the number of neurons, or one per module prefix.
+            seed: Two samples of one seed are equal bit by bit; draws are the same on every device.
+            layers: Prefixes of the modules whose neurons are drawn; the others keep the trained ones. All by default.
+            until: Prefix of the last module whose neurons are drawn, in order of execution, instead of `layers`.
+            classifier: `"aligned"`, or retrained on the sampled features: `"ridge"` (closed form) or `"logistic"`.
+            alignment: How channels are mapped onto the reference's, an object or such as `"least-squares:ridge=0.01"`;
+                this option and the next three are those of the rainbow's preset by default.
+            draw: How laws are drawn: `"auto"`, `"gaussian"`, `"orthogonal"`, `"antithetic"` or `"identity"`.
+            tie: `"joint"` or `"independent"`: whether layers that write the same neurons draw them together.
+            flatten: `"channels"` or `"features"`: what maps act on at a flatten.
+            max_images: Images to align on; by default 4096, more where the width asks for it, fewer where the loader
+                ends.
+            holdout: Share of the images that is kept to measure the alignment, at most one half.
+            budget: Bytes of activations held in memory, such as `"2GiB"`; what exceeds them goes to disk.
+            device: Where to compute; that of the loader's images by default.
+            progress: Called with the stages done and their number.
 
-        return draw(self, loader, width=width, seed=seed, **options)
+        Returns:
+            The sample: the network, how well it is aligned, and what it cost.
 
-    def limit(self, loader: Any, *, landmarks: int = 1024, **options: Any) -> LimitNetwork:
+        Raises:
+            ArchitectureError: If a width leaves no neuron or a prefix matches no layer.
+            AlignmentError: If activations are dead or not finite, naming the layer.
+            DataError: If the loader is empty, ends before `max_images`, or does not fit the network.
+            LawError: If a law cannot be drawn as asked.
+            RainbowError: If an option has no meaning.
+        """
+        return draw_sample(
+            self,
+            loader,
+            width=width,
+            seed=seed,
+            layers=layers,
+            until=until,
+            classifier=classifier,
+            alignment=alignment,
+            draw=draw,
+            tie=tie,
+            flatten=flatten,
+            max_images=max_images,
+            holdout=holdout,
+            budget=budget,
+            device=device,
+            progress=progress,
+        )
+
+    def limit(
+        self,
+        loader: Any,
+        *,
+        landmarks: int = 1024,
+        method: str = "rpcholesky",
+        layers: str | Sequence[str] | None = None,
+        seed: int = 0,
+        alignment: Alignment | str | None = None,
+        max_images: int | None = None,
+        holdout: float = HOLDOUT,
+        budget: int | str | None = None,
+        device: torch.device | str | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> LimitNetwork:
         """Compute the deterministic network that samples tend to as their width grows (theory, 8).
 
         Args:
-            loader: Yields inputs or (inputs, targets) to align on.
+            loader: Yields inputs or (inputs, targets) to align on; see `AlignmentImages`.
             landmarks: Landmarks of each layer, at most.
-            options: Those of `rainbownet.limit.build_limit`.
+            method: How they are chosen, see `rainbownet.limit.choose_landmarks`.
+            layers: Prefixes of the modules whose neurons go to the limit; the others keep the trained ones.
+            seed: Seed of the choice of landmarks.
+            alignment: Procrustes or least squares; the rainbow's by default.
+            max_images: Images to align on; by default what sampling takes, and ten rows for each landmark.
+            holdout: Share of the images that is kept to measure the alignment, at most one half.
+            budget: Bytes of activations held in memory, such as `"2GiB"`; what exceeds them goes to disk.
+            device: Where to compute; that of the loader's images by default.
+            progress: Called with the stages done and their number.
 
         Returns:
             A module in evaluation mode, which saves itself and knows the kernels of its layers.
@@ -96,75 +214,54 @@ class Rainbow:
         """
         from rainbownet.limit import build_limit
 
-        return build_limit(self, loader, landmarks=landmarks, **options)
+        return build_limit(
+            self,
+            loader,
+            landmarks=landmarks,
+            method=method,
+            layers=layers,
+            seed=seed,
+            alignment=alignment,
+            max_images=max_images,
+            holdout=holdout,
+            budget=budget,
+            device=device,
+            progress=progress,
+        )
 
-    def white(self) -> Rainbow:
-        """Return the white control: the same energies and alignment, covariances the identity (theory, 6)."""
-        laws: dict[str, FittedLaw] = {name: White().fit(law.neurons(), law.blocks) for name, law in self.laws.items()}
-        return Rainbow(self.network, laws, self.preset.but(law=White()), self.networks, self.provenance, self.alignment)
+    def product_widths(self, streams: float | int = 4.0, *, most: float | int = 32.0) -> dict[str, float]:
+        """Return factors for `width=` of a residual network; see `rainbownet.rainbow.widths.product_widths`."""
+        return product_widths(self.network, streams, most=most)
 
-    def save(self, path: str | PathLike[str], *, architecture: str | None = None, kwargs: Any = None) -> int:
-        """Write the rainbow to one safetensors file, whole or not at all; see `rainbownet.rainbow.file.save`."""
-        from rainbownet.rainbow.file import save
-
-        return save(self, path, architecture=architecture, kwargs=kwargs)
-
-
-@dataclass(frozen=True)
-class Neurons:
-    """The neurons of a network in the channels of a reference.
-
-    Attributes:
-        rows: By population, rows and the blocks their columns are made of.
-        kept: The parameters that are not drawn, by name.
-    """
-
-    rows: dict[str, tuple[Tensor, Sequence[Block]]]
-    kept: dict[str, Tensor]
+    def save(
+        self,
+        path: str | PathLike[str],
+        *,
+        architecture: str | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Write the rainbow to one safetensors file, atomically; see `rainbownet.rainbow.file.save`."""
+        return save(self, path, architecture=architecture, kwargs=None if kwargs is None else dict(kwargs))
 
 
-def realise(
-    network: Network, laws: dict[str, FittedLaw], preset: Preset, kept: dict[str, Tensor] | None = None
-) -> None:
-    """Write the neurons that laws keep into the network they were fitted on, in place.
+def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: bool = False) -> Rainbow:
+    """Read a rainbow.
+
+    A file is data: it names operations of a closed list, and the reference networks, and its sizes are bounded by the
+    tensors in it. Code of anybody else's runs only if the caller brings it as `network` or trusts the file.
 
     Args:
-        network: The network; norms that are folded are set so that they add the drawn offset and do nothing else.
-        laws: Laws by population.
-        preset: Says whether norms are folded.
-        kept: Values of the parameters that are not drawn; the network's own by default.
+        path: A file written by `Rainbow.save`.
+        network: A module of the architecture that was fitted, its weights whatever they are: for networks of the user's
+            own classes. Without it the network is built from the file.
+        trust: Whether a factory that the file names, `package.module:factory`, may be imported and called, with
+            whatever it does.
+
+    Returns:
+        The rainbow.
+
+    Raises:
+        FileError: If the file is missing, damaged, not a rainbow, of a newer format, or needs `network` or `trust`.
+        ArchitectureError: If `network` has another architecture.
     """
-    parameters = parameters_of(network, fold=preset.norms == "folded")
-    targets = network.parameters
-    with torch.no_grad():
-        for name, value in (kept or {}).items():
-            targets[name].copy_(value)
-        for name, value in parameters.fixed.items():
-            targets[name].fill_(value)
-        for population in network.populations:
-            if population.name in laws:
-                law = laws[population.name]
-                scatter(population, law.neurons(), law.blocks, targets)
-
-
-def kept_parameters(network: Network) -> list[str]:
-    """Return the names of parameters and buffers that no law describes."""
-    drawn = {
-        name
-        for population in network.populations
-        if not population.frozen
-        for name in population.slots
-        if not network.is_statistic(name)
-    }
-    partly = {name for population in network.populations if population.frozen for name in population.slots}
-    return [name for name in network.parameters if name not in drawn or name in partly]
-
-
-def rows_of(network: Network, values: dict[str, Tensor], preset: Preset) -> dict[str, tuple[Tensor, Sequence[Any]]]:
-    """Return the rows and blocks of every drawn population, from parameters by name."""
-    parameters = parameters_of(network, fold=preset.norms == "folded")
-    result = {}
-    for population in network.populations:
-        if not population.frozen and (names := parameters.drawn(network, population)):
-            result[population.name] = gather(population, values, names)
-    return result
+    return Rainbow(**vars(read(path, network=network, trust=trust)))

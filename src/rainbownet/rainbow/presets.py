@@ -1,6 +1,6 @@
 """Presets: which law, alignment and draw make a rainbow; the published method and our best."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from rainbownet.aligned import ALIGNMENTS, Alignment, LeastSquares, Procrustes
@@ -67,25 +67,41 @@ class Preset:
         _one_of("flatten", self.flatten, ("channels", "features"))
         _one_of("norms", self.norms, ("folded", "explicit"))
 
-    def but(self, **changes: Any) -> "Preset":
+    def but(
+        self,
+        *,
+        law: Law | str | None = None,
+        alignment: Alignment | str | None = None,
+        draw: Draw | None = None,
+        tie: Tie | None = None,
+        flatten: Flatten | None = None,
+        norms: Norms | None = None,
+    ) -> "Preset":
         """Return the preset with some options changed; those that are None stay.
 
+        Args:
+            law: The law, an object or such as `"gaussian:rank=32"`.
+            alignment: The alignment, an object or such as `"least-squares:ridge=0.01"`.
+            draw: How laws are drawn.
+            tie: Whether layers that write the same neurons draw them together.
+            flatten: What maps act on at a flatten.
+            norms: Whether batch norms are folded.
+
         Raises:
-            RainbowError: If an option does not exist.
+            RainbowError: If an option has no meaning.
 
         Example:
             >>> PAPER.but(draw="orthogonal", tie=None).draw
             'orthogonal'
+            >>> PAPER.but(law="gaussian:rank=4").law.rank
+            4
         """
-        names = {field.name for field in fields(self)}
-        if unknown := set(changes) - names:
-            raise RainbowError(f"preset: no option {sorted(unknown)}; there are {sorted(names)}")
-        given = {key: value for key, value in changes.items() if value is not None}
-        if "law" in given:
-            given["law"] = _law(given["law"])
-        if "alignment" in given:
-            given["alignment"] = _alignment(given["alignment"])
-        return replace(self, **given)
+        changes: dict[str, Any] = {"draw": draw, "tie": tie, "flatten": flatten, "norms": norms}
+        if law is not None:
+            changes["law"] = _law(law)
+        if alignment is not None:
+            changes["alignment"] = _alignment(alignment)
+        return replace(self, **{key: value for key, value in changes.items() if value is not None})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as JSON values."""

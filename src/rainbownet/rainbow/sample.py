@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from rainbownet.aligned import Alignment
+from rainbownet.aligned.basis import Flatten
 from rainbownet.checks import seed_of
-from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
 from rainbownet.graph.network import Width
 from rainbownet.laws import CopyScore, copy_score
 from rainbownet.rainbow.aligner import SampleAligner
 from rainbownet.rainbow.classifier import Classifier, Features, check_one_process, retrain
+from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.drafts import draft, draw_rows, kept_populations
-from rainbownet.rainbow.presets import Preset
+from rainbownet.rainbow.presets import Draw, Preset, Tie
+from rainbownet.rainbow.widths import width_of
 from rainbownet.walk import HOLDOUT, AlignmentImages, WalkReport
-
-if TYPE_CHECKING:
-    from rainbownet.rainbow.model import Rainbow
 
 
 @dataclass(frozen=True)
@@ -56,56 +56,29 @@ class Sample:
         return {name: copy_score(new, old, generator=generator) for name, (new, old) in self.rows.items()}
 
 
-def draw(
-    rainbow: Rainbow,
+def draw_sample(
+    rainbow: RainbowData,
     loader: Any,
     *,
     width: Width = 1.0,
     seed: int = 0,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     until: str | None = None,
     classifier: Classifier = "aligned",
+    alignment: Alignment | str | None = None,
+    draw: Draw | None = None,
+    tie: Tie | None = None,
+    flatten: Flatten | None = None,
     max_images: int | None = None,
     holdout: float = HOLDOUT,
     budget: int | str | None = None,
     device: torch.device | str | None = None,
     progress: Callable[[int, int], object] | None = None,
-    **options: Any,
 ) -> Sample:
-    """Draw a new network from a rainbow.
-
-    The reference and the new network are walked together, one node at a time over all images: two layer evaluations per
-    layer and image in all (theory, 9).
-
-    Args:
-        rainbow: The fitted rainbow.
-        loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
-        width: A factor on the number of neurons, or one per module prefix.
-        seed: Seed of the draws, which are the same on every device.
-        layers: Prefixes of the modules whose neurons are drawn; the others keep the trained ones. All by default.
-        until: Prefix of the last module whose neurons are drawn, in order of execution, instead of `layers`.
-        classifier: `"aligned"`, or retrained on the sampled features: `"ridge"` (closed form) or `"logistic"` (L-BFGS).
-        max_images: Images to align on; by default 4096, more where the width asks for it, fewer where the loader ends.
-        holdout: Share of the images that is kept to measure the alignment, at most one half.
-        budget: Bytes of activations held in memory; what exceeds them goes to disk.
-        device: Where to compute; that of the loader's images by default.
-        progress: Called with the stages done and their number.
-        options: Options of the preset to change: `alignment`, `draw`, `tie`, `flatten`.
-
-    Returns:
-        The sample.
-
-    Raises:
-        ArchitectureError: If a width leaves no neuron or a prefix matches no layer.
-        AlignmentError: If activations are dead or not finite, naming the layer.
-        DataError: If the loader is empty, ends before `max_images`, or does not fit the network.
-        LawError: If a law cannot be drawn as asked.
-        RainbowError: If an option has no meaning.
-    """
-    if fitted := {"law", "norms"} & set(options):
-        raise RainbowError(f"{sorted(fitted)} are options of rainbownet.fit, not of sampling")
+    """Draw a new network from a rainbow; see `Rainbow.draw`."""
     seed = seed_of(seed)
-    preset = rainbow.preset.but(**options)
+    preset = rainbow.preset.but(alignment=alignment, draw=draw, tie=tie, flatten=flatten)
+    width_of(width)
     if classifier != "aligned":
         check_one_process(classifier)
     images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)

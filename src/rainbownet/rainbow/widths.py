@@ -1,7 +1,11 @@
 """Widths by population: hidden layers wide enough for products of their inputs, residual streams less so."""
 
+from collections.abc import Mapping
+
+from rainbownet.checks import real
 from rainbownet.errors import ArchitectureError
 from rainbownet.graph import Network
+from rainbownet.graph.network import Width
 
 
 def product_widths(network: Network, streams: float | int = 4.0, *, most: float | int = 32.0) -> dict[str, float]:
@@ -39,3 +43,18 @@ def product_widths(network: Network, streams: float | int = 4.0, *, most: float 
         p.name: float(min(most, max(streams, len(p) / 2))) if residual and len(p.writers) == 1 else float(streams)
         for p in drawn
     }
+
+
+MOST = 10_000
+"""The largest factor on a width that is not taken for a slip."""
+
+
+def width_of(width: Width) -> Width:
+    """Return a width: a factor, or one per module prefix.
+
+    Raises:
+        ArchitectureError: If a factor is no number from 0 to 10,000.
+    """
+    for name, factor in width.items() if isinstance(width, Mapping) else (("", width),):
+        real(f"width of {name!r}" if name else "width", factor, least=0, most=MOST, error=ArchitectureError)
+    return width

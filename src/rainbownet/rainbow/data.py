@@ -1,0 +1,117 @@
+"""What is fitted: a reference network and the law of each of its populations of neurons, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from rainbownet.graph import Network
+from rainbownet.laws import Block, FittedLaw, White
+from rainbownet.rainbow.neurons import gather, parameters_of, scatter
+from rainbownet.rainbow.presets import Preset
+
+T = TypeVar("T", bound="RainbowData")
+
+
+@dataclass(frozen=True, repr=False)
+class RainbowData:
+    """Laws of neurons around a reference network; what can be done with them is `rainbownet.Rainbow`.
+
+    Attributes:
+        network: The reference, its neurons as the laws keep them (exactly the trained ones unless a rank was cut).
+        laws: The fitted law of each population that is drawn, by the population's name.
+        preset: How it was fitted, and the defaults of sampling.
+        networks: Number of trained networks it was fitted on.
+        provenance: What is known of the data: shape, fingerprint, number of images.
+        alignment: Where several networks were fitted, how well they match: a row per layer and network, `layer`,
+            `network`, `channels`, `rows`, `similarity`, `error` on the images fitted, `held_rows`, `held_similarity`,
+            `held_error` on the others. Empty for one network, and not kept in files.
+    """
+
+    network: Network
+    laws: dict[str, FittedLaw]
+    preset: Preset
+    networks: int = 1
+    provenance: dict[str, Any] = field(default_factory=dict)
+    alignment: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False)
+
+    @property
+    def reference(self) -> nn.Module:
+        """The reference network as a module, batch norms folded where the preset folds them."""
+        return self.network.root
+
+    def white(self: T) -> T:
+        """Return the white control: the same energies and alignment, covariances the identity (theory, 6)."""
+        laws: dict[str, FittedLaw] = {name: White().fit(law.neurons(), law.blocks) for name, law in self.laws.items()}
+        return replace(self, laws=laws, preset=self.preset.but(law=White()))
+
+    def __repr__(self) -> str:
+        sizes = [len(law.neurons()) for law in self.laws.values()]
+        parts = ((len(sizes), "population"), (sum(sizes), "neuron"), (self.networks, "network"))
+        counts = ", ".join(f"{number} {word}{'s' * (number != 1)}" for number, word in parts)
+        return f"{type(self).__name__}({type(self.network.root).__name__}: {counts}, {self.preset.law!r})"
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """The neurons of a network in the channels of a reference.
+
+    Attributes:
+        rows: By population, rows and the blocks their columns are made of.
+        kept: The parameters that are not drawn, by name.
+    """
+
+    rows: dict[str, tuple[Tensor, Sequence[Block]]]
+    kept: dict[str, Tensor]
+
+
+def realise(
+    network: Network, laws: dict[str, FittedLaw], preset: Preset, kept: dict[str, Tensor] | None = None
+) -> None:
+    """Write the neurons that laws keep into the network they were fitted on, in place.
+
+    Args:
+        network: The network; norms that are folded are set so that they add the drawn offset and do nothing else.
+        laws: Laws by population.
+        preset: Says whether norms are folded.
+        kept: Values of the parameters that are not drawn; the network's own by default.
+    """
+    parameters = parameters_of(network, fold=preset.norms == "folded")
+    targets = network.parameters
+    with torch.no_grad():
+        for name, value in (kept or {}).items():
+            targets[name].copy_(value)
+        for name, value in parameters.fixed.items():
+            targets[name].fill_(value)
+        for population in network.populations:
+            if population.name in laws:
+                law = laws[population.name]
+                scatter(population, law.neurons(), law.blocks, targets)
+
+
+def kept_parameters(network: Network) -> list[str]:
+    """Return the names of parameters and buffers that no law describes."""
+    drawn = {
+        name
+        for population in network.populations
+        if not population.frozen
+        for name in population.slots
+        if not network.is_statistic(name)
+    }
+    partly = {name for population in network.populations if population.frozen for name in population.slots}
+    return [name for name in network.parameters if name not in drawn or name in partly]
+
+
+def rows_of(network: Network, values: dict[str, Tensor], preset: Preset) -> dict[str, tuple[Tensor, Sequence[Any]]]:
+    """Return the rows and blocks of every drawn population, from parameters by name."""
+    parameters = parameters_of(network, fold=preset.norms == "folded")
+    result = {}
+    for population in network.populations:
+        if not population.frozen and (names := parameters.drawn(network, population)):
+            result[population.name] = gather(population, values, names)
+    return result
