@@ -28,6 +28,8 @@ def kept_populations(network: Network, layers: str | Sequence[str] | None, until
     """
     if layers is None and until is None:
         return frozenset()
+    if layers is not None:
+        layers = [layers] if isinstance(layers, str) else words_of("layers", layers, error=ArchitectureError)
     drawable = [population for population in network.populations if not population.frozen]
     if until is not None:
         if layers is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -238,10 +238,10 @@ class Rainbow(RainbowData):
         path: str | PathLike[str],
         *,
         architecture: str | None = None,
-        kwargs: Mapping[str, Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
     ) -> int:
         """Write the rainbow to one safetensors file, atomically; see `rainbownet.rainbow.file.save`."""
-        return save(self, path, architecture=architecture, kwargs=None if kwargs is None else dict(kwargs))
+        return save(self, path, architecture=architecture, kwargs=kwargs)
 
 
 def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: bool = False) -> Rainbow:
