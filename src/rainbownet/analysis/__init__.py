@@ -1,6 +1,5 @@
 """Analyses: from networks and rows of weights to tables, as the published ones compute them."""
 
-from rainbownet.analysis.aligned import Aligned, align_networks
 from rainbownet.analysis.bases import BASES, explained_variance, layer_basis
 from rainbownet.analysis.bulk import Bulk, marchenko_pastur
 from rainbownet.analysis.clipping import clip, clipping_curve, informative_rank
@@ -14,6 +13,7 @@ from rainbownet.analysis.dependence import neuron_dependence
 from rainbownet.analysis.dynamics import training_dynamics, weight_trajectories
 from rainbownet.analysis.gaussianity import gaussianity, qq_table
 from rainbownet.analysis.layer import AlignedLayer
+from rainbownet.analysis.one_basis import Aligned, align_networks
 from rainbownet.analysis.spatial import spatial_cosines, spatial_covariance, spatial_eigenvectors
 from rainbownet.analysis.spectra import activation_spectra, decay_fits, effective_ranks, weight_spectra
 from rainbownet.analysis.universality import (

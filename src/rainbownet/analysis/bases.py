@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Inexact
 from torch import Tensor
 
-from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.layer import AlignedLayer, in_basis
+from rainbownet.analysis.one_basis import Aligned
 from rainbownet.errors import RainbowError
 
 BASES = ("weights", "activations", "random")

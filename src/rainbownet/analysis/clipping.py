@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Inexact
 from torch import Tensor, nn
 
-from rainbownet.analysis.aligned import Aligned, align_networks
 from rainbownet.analysis.bases import BASES, channel_rows_of, explained_shares, layer_basis
 from rainbownet.analysis.layer import AlignedLayer, in_basis, weight_rows
+from rainbownet.analysis.one_basis import Aligned, align_networks
 from rainbownet.checks import sequence_of, whole
 from rainbownet.data import Images
 from rainbownet.errors import ArchitectureError, RainbowError

@@ -11,7 +11,7 @@ from scipy.sparse.linalg import aslinearoperator, eigsh
 from scipy.stats import linregress
 from torch import Tensor
 
-from rainbownet.analysis.aligned import Aligned
+from rainbownet.analysis.one_basis import Aligned
 from rainbownet.checks import sequence_of
 from rainbownet.errors import RainbowError
 

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Inexact
 from torch import Tensor, nn
 
-from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.layer import AlignedLayer, weight_rows
+from rainbownet.analysis.one_basis import Aligned
 from rainbownet.checks import shown
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.spectra.decay import FEWEST, fit_exponential, fit_power_law

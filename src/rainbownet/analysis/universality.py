@@ -11,8 +11,8 @@ from jaxtyping import Float, Inexact
 from torch import Tensor, nn
 
 from rainbownet.aligned import polar_factor
-from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.layer import AlignedLayer, in_basis
+from rainbownet.analysis.one_basis import Aligned
 from rainbownet.analysis.spectra import initial_rows
 from rainbownet.checks import words_of
 from rainbownet.errors import RainbowError

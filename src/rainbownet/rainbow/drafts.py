@@ -28,8 +28,6 @@ def kept_populations(network: Network, layers: str | Sequence[str] | None, until
     """
     if layers is None and until is None:
         return frozenset()
-    if layers is not None:
-        layers = [layers] if isinstance(layers, str) else words_of("layers", layers, error=ArchitectureError)
     drawable = [population for population in network.populations if not population.frozen]
     if until is not None:
         if layers is not None:
@@ -39,7 +37,7 @@ def kept_populations(network: Network, layers: str | Sequence[str] | None, until
             raise ArchitectureError(f"until: {until!r} matches no drawn layer; there are {[p.name for p in drawable]}")
         return frozenset(p.name for p in drawable[last[-1] + 1 :])
     chosen = set()
-    for prefix in words_of("layers", layers, error=ArchitectureError):
+    for prefix in [layers] if isinstance(layers, str) else words_of("layers", layers, error=ArchitectureError):
         found = {p.name for p in drawable if p.starts_in(prefix)}
         if not found:
             raise ArchitectureError(

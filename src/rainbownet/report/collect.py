@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from rainbownet.aligned.compare import compare
-from rainbownet.analysis.aligned import align_networks
+from rainbownet.analysis.one_basis import align_networks
 from rainbownet.checks import sequence_of
 from rainbownet.errors import RainbowError, RainbowWarning
 from rainbownet.laws.factor import thin_factor

@@ -12,10 +12,10 @@ from jaxtyping import Float, Inexact
 from scipy.stats import false_discovery_control
 from torch import Tensor
 
-from rainbownet.analysis.aligned import Aligned
 from rainbownet.analysis.bulk import Bulk, marchenko_pastur
 from rainbownet.analysis.gaussianity import gaussianity, qq_table
 from rainbownet.analysis.layer import weight_rows
+from rainbownet.analysis.one_basis import Aligned
 from rainbownet.analysis.spectra import moment_eigenvalues
 from rainbownet.graph import Network
 from rainbownet.laws.factor import thin_factor
