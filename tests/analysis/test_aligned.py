@@ -178,7 +178,7 @@ def test_what_cannot_be_is_refused():
         align_networks(net, batches(), holdout=0.7)
     with pytest.raises(ArchitectureError, match=r"network 1: parameter '0\.weight'"):
         align_networks([net, chain((8, 9, 8, 3))], batches(), reference="mean")
-    with pytest.raises(ArchitectureError, match="one network at least"):
+    with pytest.raises(ArchitectureError, match="one trained network at least"):
         align_networks([], batches())
     with torch.no_grad():
         net[0].weight.zero_()
