@@ -12,10 +12,13 @@ from rainbownet.analysis.convergence import (
 from rainbownet.analysis.dependence import neuron_dependence
 from rainbownet.analysis.dynamics import training_dynamics, weight_trajectories
 from rainbownet.analysis.gaussianity import gaussianity, qq_table
+from rainbownet.analysis.groups import FLIPS, TURNS, Flip, QuarterTurns, Shift
 from rainbownet.analysis.layer import AlignedLayer
 from rainbownet.analysis.one_basis import Aligned, align_networks
 from rainbownet.analysis.spatial import spatial_cosines, spatial_covariance, spatial_eigenvectors
 from rainbownet.analysis.spectra import activation_spectra, decay_fits, effective_ranks, weight_spectra
+from rainbownet.analysis.symmetrized import invariance, symmetrized
+from rainbownet.analysis.symmetry import symmetry
 from rainbownet.analysis.universality import (
     Learned,
     eigenvector_cosines,
@@ -27,10 +30,15 @@ from rainbownet.spectra.decay import SpectrumFit, fit_exponential, fit_power_law
 
 __all__ = [
     "BASES",
+    "FLIPS",
+    "TURNS",
     "Aligned",
     "AlignedLayer",
     "Bulk",
+    "Flip",
     "Learned",
+    "QuarterTurns",
+    "Shift",
     "SpectrumFit",
     "activation_convergence",
     "activation_spectra",
@@ -49,6 +57,7 @@ __all__ = [
     "group_similarity",
     "informative_rank",
     "initial_variances",
+    "invariance",
     "layer_basis",
     "learned_covariance",
     "marchenko_pastur",
@@ -57,6 +66,8 @@ __all__ = [
     "spatial_cosines",
     "spatial_covariance",
     "spatial_eigenvectors",
+    "symmetrized",
+    "symmetry",
     "training_dynamics",
     "weight_spectra",
     "weight_trajectories",
