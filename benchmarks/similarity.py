@@ -27,11 +27,11 @@ from rainbownet.data import IMAGENET
 from rainbownet.data.source import LUMA
 from rainbownet.ensemble import grid, train_ensemble
 from rainbownet.moments import CrossMoment
+from rainbownet.naming import load_weights
 from rainbownet.nets import build
 from rainbownet.nets.initial import reinitialised
 from rainbownet.plotting.heatmap import heatmaps
 from rainbownet.plotting.style import save
-from rainbownet.resolve import load_weights
 from rainbownet.training import Recipe
 
 MEASURES = ("rotation", "cka", "linear", "rsa")
