@@ -19,7 +19,8 @@ from rainbownet.analysis.groups import Action
 from rainbownet.analysis.symmetry import channel_pairs, mixings, moved_weight
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
-from rainbownet.rainbow.model import Rainbow, rows_of
+from rainbownet.rainbow.data import rows_of
+from rainbownet.rainbow.model import Rainbow
 from rainbownet.rainbow.neurons import parameters_of
 from rainbownet.similarities.sides import ModuleSide
 from rainbownet.walk import AlignmentImages
