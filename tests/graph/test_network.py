@@ -6,10 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
 from cases import CASES
-from rainbownet.errors import ArchitectureError, UnsupportedOp
+from rainbownet.errors import ArchitectureError
 from rainbownet.graph import Network
 
 
@@ -143,17 +142,3 @@ def test_a_prefix_stands_for_whole_names():
     net = network("norm_first")
     with pytest.raises(ArchitectureError, match=r"\['3x'\] match no drawn layer; the populations are \['0', '3'\]"):
         net.resized({"3x": 2})
-
-
-def test_a_parameter_of_two_drawn_axes_is_refused():
-    class Outer(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.a, self.b, self.head = nn.Linear(4, 6), nn.Linear(4, 6), nn.Linear(6, 2)
-            self.scale = nn.Parameter(torch.ones(6, 6))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.head((self.a(x).unsqueeze(1) * self.b(x).unsqueeze(2) * self.scale).mean(1))
-
-    with pytest.raises((ArchitectureError, UnsupportedOp), match="axes"):
-        Network(Outer(), torch.randn(3, 4))

@@ -15,7 +15,6 @@ from rainbownet.errors import (
     LawError,
     RainbowError,
     RainbowWarning,
-    UnsupportedOp,
 )
 
 IMAGES = torch.randn(128, 12, generator=torch.Generator().manual_seed(0))
@@ -61,22 +60,6 @@ class TwoInputs(nn.Module):
         return x + y
 
 
-class TwoAxes(nn.Module):
-    """A product of two layers along two axes, read along one of them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.left, self.right, self.head = nn.Linear(12, 8), nn.Linear(12, 6), nn.Linear(6, 5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.left(x).unsqueeze(2) * self.right(x).unsqueeze(1)).mean(1)
-
-
-def test_channels_along_two_axes_cannot_be_aligned_along_one():
-    with pytest.raises(UnsupportedOp, match=r"node 'mul' .*drawn channels lie along its axes \[1, 2\]"):
-        rn.fit(TwoAxes(), [IMAGES])
-
-
 def test_a_module_that_branches_on_values_says_what_to_do():
     with pytest.raises(ArchitectureError, match=r"Branching cannot be traced by torch.fx.*graph\.register"):
         rn.fit(Branching(), [IMAGES])
@@ -85,25 +68,6 @@ def test_a_module_that_branches_on_values_says_what_to_do():
 def test_a_module_of_two_inputs_is_refused():
     with pytest.raises(ArchitectureError, match="TwoInputs has 2 inputs; one tensor is supported"):
         rn.fit(TwoInputs(), [IMAGES])
-
-
-def test_attention_is_refused_with_its_node_module_and_the_rule_it_needs():
-    images = torch.randn(32, 6, 8, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(UnsupportedOp, match=r"node 'matmul' \(matmul\) in module 'inner' .*attention"):
-        rn.fit(Wrapped(Attention()), [images])
-
-
-def test_an_operation_without_a_rule_is_named():
-    class Sorted(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.a, self.b = nn.Linear(12, 8), nn.Linear(8, 5)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.b(torch.cumsum(self.a(x), 1))
-
-    with pytest.raises(UnsupportedOp, match=r"node 'cumsum' \(cumsum\).*no rule is known.*rainbownet.graph.register"):
-        rn.fit(Sorted(), [IMAGES])
 
 
 def test_networks_of_other_architecture_or_width_are_told_apart():

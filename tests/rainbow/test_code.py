@@ -73,7 +73,7 @@ def test_statistics_of_other_modules_are_refused():
             return nn.functional.batch_norm(self.conv(x), one.running_mean, two.running_var, one.weight, one.bias)
 
     with pytest.raises(UnsupportedOp, match=r"'batch_norm'.*must be those of one module derived from nn.BatchNorm"):
-        Network(Mixed().eval(), torch.zeros(2, 3, 4, 4))
+        Network(Mixed().eval(), torch.zeros(2, 3, 4, 4), strict=True)
 
 
 def test_inputs_that_do_not_fit_are_refused_by_the_layer():

@@ -19,6 +19,7 @@ class Fit(OnNetworks):
         out: The rainbow file.
         reference: Align several networks to the first or to their mean.
         head: Layers that are aligned, not drawn. May be repeated.
+        strict: Refuse a network of which something is kept as trained for want of a rule.
         images: Images to align on; all by default.
         device: Where to compute; the first GPU, or else the CPU.
     """
@@ -28,6 +29,7 @@ class Fit(OnNetworks):
     out: Out[Path] = field()
     reference: Computing[Literal["first", "mean"]] = "first"
     head: Computing[tuple[str, ...]] = ()
+    strict: Computing[bool] = False
     images: Images = None
     device: Computing[str | None] = None
     law: LawChoice = field(default_factory=LawChoice)
@@ -55,6 +57,7 @@ class Fit(OnNetworks):
                 batches,
                 preset=preset,
                 head=self.head or "auto",
+                strict=self.strict,
                 reference=self.reference,
                 max_images=self.images,
             )

@@ -43,7 +43,7 @@ class Info(Verb):
 
     def run(self) -> None:
         """Look, print and write."""
-        from rainbownet.cli.output import print_table
+        from rainbownet.cli.output import print_table, say
 
         results = self._rainbow(Path(self.what)) if Path(self.what).suffix == ".rainbow" else self._network()
         print_table(
@@ -52,12 +52,15 @@ class Info(Verb):
             names={"numbers": "numbers each"},
             caption="a frozen one is aligned or fixed, never drawn",
         )
+        if len(results["kept"]):
+            print_table(results["kept"], "Kept as trained, for want of a rule")
+        say(f"{100 * results['share_drawn']:.1f} % of the parameters are drawn")
         self.write(results)
 
     def _network(self) -> dict[str, Any]:
         from rainbownet.cli.networks import build
         from rainbownet.cli.output import print_table, say, size_text
-        from rainbownet.rainbow.describe import describe, heads, norms, weight_bytes
+        from rainbownet.rainbow.describe import describe, heads, kept_operations, norms, weight_bytes
 
         net = build(self.what, self.kwargs, self.weights)
         example = self._example()
@@ -74,6 +77,8 @@ class Info(Verb):
             "head": found,
             "norms": table,
             "populations": describe(network),
+            "share_drawn": network.share_drawn,
+            "kept": kept_operations(network),
         }
 
     def _traced(self, net: Any, example: "Tensor") -> "Network":
@@ -101,7 +106,7 @@ class Info(Verb):
     def _rainbow(self, path: Path) -> dict[str, Any]:
         from rainbownet.cli.output import print_table, say, size_text
         from rainbownet.rainbow import load
-        from rainbownet.rainbow.describe import describe, describe_rainbow, heads, norms, weight_bytes
+        from rainbownet.rainbow.describe import describe, describe_rainbow, heads, kept_operations, norms, weight_bytes
 
         if self.weights is not None:
             raise RainbowError("--weights belongs to a network; a rainbow file holds its own")
@@ -129,6 +134,8 @@ class Info(Verb):
             "laws": laws,
             "norms": norms(rainbow.network, fold=rainbow.preset.norms == "folded"),
             "populations": describe(rainbow.network),
+            "share_drawn": rainbow.network.share_drawn,
+            "kept": kept_operations(rainbow.network),
         }
 
 

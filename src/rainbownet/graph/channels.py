@@ -5,7 +5,8 @@ has one of shape ``(1, C, 1, 1)``, and an axis that no label covers is a *plain*
 pixels). Reshaping, slicing, padding and concatenating tensors is doing the same to their labels.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from rainbownet.errors import ArchitectureError, UnsupportedOp
+from rainbownet.errors import UnsupportedOp
 from rainbownet.graph.nodes import example_values, fetch, unsupported
 from rainbownet.graph.ties import Ids, Ties
 
@@ -77,6 +78,23 @@ class IndexedParameter:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What has no rule, or not on these channels: what it touches is kept trained.
+
+    Attributes:
+        node: The operation.
+        why: The module it stands in, and the rule it would need, in one line.
+        ids: The channels that are kept because of it.
+        parameters: The parameters it uses itself.
+    """
+
+    node: fx.Node
+    why: str
+    ids: Ids
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Norm:
     """A batch normalisation: `writer` is the weight it directly follows, when it can be folded into it."""
 
@@ -112,6 +130,7 @@ class Channels:
         self.rewrites: dict[fx.Node, Rewrite] = {}
         self.attributes: list[tuple[str, str, Callable[[Count], Any]]] = []
         self.mixed: list[tuple[fx.Node, Ids, str]] = []
+        self.kept: list[Kept] = []
         self.spatial: list[tuple[Ids, Ids, Labels]] = []
         self._pending = {node: str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
 
@@ -192,8 +211,8 @@ class Channels:
         ids = self.axis_label(source, dim)
         size = self.values[source].shape[dim]
         if size != known.shape[axis] * groups:
-            raise ArchitectureError(
-                f"parameter {name!r} reads {known.shape[axis]} × {groups} channels, but its input has {size}"
+            raise self.unsupported(
+                node, f"parameter {name!r} reads {known.shape[axis]} × {groups} channels, but its input has {size}"
             )
         before = known.read
         if before is None:
@@ -231,6 +250,46 @@ class Channels:
         """Declare how an attribute of a module follows the number of channels."""
         self.attributes.append((module, name, value))
 
+    def keep(self, node: fx.Node, why: str) -> Any:
+        """Keep trained whatever a node touches, its value being plain.
+
+        Args:
+            node: The operation.
+            why: The module it stands in and the rule it would need, in one line.
+
+        Returns:
+            The labels of its value: none, for each of its tensors.
+        """
+        inputs = [source for source in node.all_input_nodes if source not in self._pending]
+        labels = [np.ravel(label) for source in inputs for label in flat_labels(self.labels[source])]
+        names = [str(source.target) for source in node.all_input_nodes if source.op == "get_attr"]
+        if node.op == "call_module":
+            module = self.target(node)
+            names += [f"{node.target}.{name}" for name, _ in (*module.named_parameters(), *module.named_buffers())]
+        self.freeze_late(Kept(node, why, np.concatenate([*labels, np.zeros(0, dtype=np.int64)]), tuple(names)))
+        return _unlabelled(self.values[node])
+
+    def freeze_late(self, kept: Kept) -> None:
+        """Keep channels trained, and say why."""
+        self.ties.freeze(kept.ids)
+        self.kept.append(kept)
+
+    @contextmanager
+    def undone_on_error(self) -> Iterator[None]:
+        """Forget what a rule declared before it raised an error."""
+        lists = [self.mixed, self.spatial, self.attributes, self.kept, *self.ties.declared]
+        lengths = [len(known) for known in lists]
+        own = ("labels", "parameters", "norms", "rewrites", "_pending")
+        before = {name: dict(getattr(self, name)) for name in own}
+        try:
+            yield
+        except Exception:
+            for known, length in zip(lists, lengths, strict=True):
+                del known[length:]
+            for name, value in before.items():
+                setattr(self, name, value)
+            raise
+
     def tag_groups(self, ids: Ids, groups: int, mark: Hashable) -> None:
         """Mark channels by the group they fall in."""
         for g, part in enumerate(np.split(ids, groups)):
@@ -263,6 +322,19 @@ class Channels:
         if name not in self.parameters:
             self.parameters[name] = IndexedParameter(tuple(fetch(self.module, name).shape))
         return self.parameters[name]
+
+
+def flat_labels(labels: Any) -> Iterator[Ids]:
+    """Iterate over the labels of all tensors of a value."""
+    if isinstance(labels, np.ndarray):
+        yield labels
+    else:
+        for part in labels:
+            yield from flat_labels(part)
+
+
+def _unlabelled(value: Any) -> Any:
+    return [_unlabelled(part) for part in value] if isinstance(value, (tuple, list)) else ()
 
 
 def _aligned(label: Ids, ndim: int) -> Ids:

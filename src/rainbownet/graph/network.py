@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from rainbownet.checks import real, shown, words_of
 from rainbownet.errors import ArchitectureError, DataError, UnsupportedOp
-from rainbownet.graph.channels import Norm, Reader
+from rainbownet.graph.channels import Kept, Norm, Reader
 from rainbownet.graph.module import graph_module
 from rainbownet.graph.nodes import unsupported
 from rainbownet.graph.population import Population
@@ -35,6 +35,7 @@ class Network:
         module: Any module with one tensor input. It is copied, never changed.
         example: A batch of inputs; two are enough. Its device and dtype are those the copy is put on.
         head: `"auto"`: the layers that write the outputs are aligned, not drawn; or names of modules that are too.
+        strict: Whether to refuse a network of which something is kept trained for want of a rule.
         traced: Its graph, where that is known: then the module itself is taken, not a copy of it.
 
     Attributes:
@@ -48,7 +49,7 @@ class Network:
 
     Raises:
         ArchitectureError: If the module cannot be traced or a head is not found.
-        UnsupportedOp: If an operation has no rule.
+        UnsupportedOp: If an operation has no rule and `strict` is set.
         DataError: If the module cannot be run on the example.
 
     Example:
@@ -65,6 +66,7 @@ class Network:
         example: Tensor,
         *,
         head: str | Sequence[str] = "auto",
+        strict: bool = False,
         traced: fx.GraphModule | None = None,
     ) -> None:
         names = ["auto"] if isinstance(head, str) and head == "auto" else [head] if isinstance(head, str) else head
@@ -85,6 +87,8 @@ class Network:
         self.example = _two(example)
         self.head = head
         self._found = propagate(self.traced, self.example, heads=[name for name in names if name != "auto"])
+        if strict and self.kept_by:
+            raise UnsupportedOp(self.kept_by[0].why)
         self.modules: Mapping[str, nn.Module] = dict(self.traced.named_modules())
         self.populations = list(self._found.populations)
         self.readers = list(self._found.readers.values())
@@ -99,6 +103,23 @@ class Network:
     def parameters(self) -> dict[str, Tensor]:
         """The parameters and buffers of the traced module, by name."""
         return {**dict(self.traced.named_parameters()), **dict(self.traced.named_buffers())}
+
+    @property
+    def kept_by(self) -> tuple[Kept, ...]:
+        """The operations that keep trained parameters from being drawn, and for want of what."""
+        return self._found.kept
+
+    @property
+    def share_drawn(self) -> float:
+        """The share of the numbers of all parameters that belong to neurons that are drawn."""
+        sizes = {name: value.numel() for name, value in self.traced.named_parameters()}
+        drawn = 0.0
+        for population in self.populations:
+            if not population.frozen:
+                for name in set(population.slots) & set(sizes):
+                    axis = self.parameters[name].shape[population.axes[name]]
+                    drawn += sizes[name] * population.slots[name].size / axis
+        return drawn / max(sum(sizes.values()), 1)
 
     @property
     def kept(self) -> list[str]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rainbownet.errors import ArchitectureError
 from rainbownet.graph.channels import IndexedParameter
 from rainbownet.graph.ties import Ids, Solved, number_sequences
 
@@ -78,15 +77,10 @@ class _Runs:
 
 
 def _owned_axes(parameters: Mapping[str, IndexedParameter], solved: Solved) -> dict[str, int]:
-    """The axis along which neurons own the entries of each parameter: the one that is drawn, if any."""
+    """The axis along which neurons own the entries of each parameter: the one that is drawn, if any (one at most)."""
     owned: dict[str, int] = {}
     for name, parameter in parameters.items():
         drawn = [a for a, ids in parameter.index.items() if not solved.frozen[solved.neuron[ids]].all()]
-        if len(drawn) > 1:
-            raise ArchitectureError(
-                f"parameter {name!r} of shape {parameter.shape} is indexed by drawn channels along axes {drawn}; "
-                "a law of neurons needs one"
-            )
         if drawn or parameter.index:
             owned[name] = (drawn or list(parameter.index))[0]
     return owned
@@ -103,9 +97,6 @@ def find_populations(
 
     Returns:
         Populations, in order of the first parameter they own a part of, and where each neuron is found.
-
-    Raises:
-        ArchitectureError: If a parameter belongs to neurons along two axes.
     """
     owned = _owned_axes(parameters, solved)
     names = list(owned)

@@ -1,6 +1,6 @@
 """Propagation of channels through a traced network: rules applied node by node, ties solved, neurons grouped."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from rainbownet.errors import ArchitectureError
-from rainbownet.graph.channels import Channels, Count, IndexedParameter, Labels, Norm, Reader, Rewrite
+from rainbownet.errors import ArchitectureError, UnsupportedOp
+from rainbownet.graph.channels import Channels, Count, IndexedParameter, Kept, Labels, Norm, Reader, Rewrite
 from rainbownet.graph.nodes import evaluate
 from rainbownet.graph.pointwise import is_pointwise
 from rainbownet.graph.population import Owners, Population, find_populations
@@ -32,6 +32,7 @@ class Propagation:
         owners: Which population each neuron belongs to.
         rewrites: How the constants of nodes follow the numbers of channels.
         attributes: How the attributes of modules do: module, name, value.
+        kept: The operations that keep trained parameters from being drawn, and for want of what.
     """
 
     shapes: Mapping[fx.Node, Any]
@@ -43,6 +44,7 @@ class Propagation:
     owners: Owners
     rewrites: Mapping[fx.Node, Rewrite]
     attributes: Sequence[tuple[str, str, Callable[[Count], Any]]]
+    kept: tuple[Kept, ...]
 
 
 def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] = ()) -> Propagation:
@@ -54,14 +56,12 @@ def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] =
         heads: Names of modules whose neurons are never drawn, beside those that write the outputs.
 
     Raises:
-        ArchitectureError: If there is no such head, or a parameter belongs to neurons along two axes.
+        ArchitectureError: If there is no such head.
         DataError: If the network cannot be run on the example.
-        UnsupportedOp: If an operation has no rule, naming the node, its module and the rule it would need.
     """
     channels = apply_rules(module, example)
     _freeze_heads(channels, heads)
     solved = _solve(channels)
-    _check_mixed(channels, solved)
     readers = {
         name: _solved_reader(channels, solved, known.read)
         for name, known in channels.parameters.items()
@@ -78,6 +78,7 @@ def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] =
         owners,
         channels.rewrites,
         tuple(channels.attributes),
+        _reported(channels, solved),
     )
 
 
@@ -86,11 +87,15 @@ def apply_rules(module: fx.GraphModule, example: Tensor) -> Channels:
 
     Raises:
         DataError: If the network cannot be run on the example.
-        UnsupportedOp: If an operation has no rule.
     """
     channels = Channels(module, example)
     for node in module.graph.nodes:
-        channels.labels[node] = _labels(channels, node)
+        try:
+            with channels.undone_on_error():
+                labels = _labels(channels, node)
+        except UnsupportedOp as error:
+            labels = channels.keep(node, str(error))
+        channels.labels[node] = labels
     return channels
 
 
@@ -128,18 +133,37 @@ def _acts_pointwise(channels: Channels, node: fx.Node) -> bool:
 
 
 def _solve(channels: Channels) -> Solved:
-    """Solve the ties, with maps over positions frozen one after another."""
-    solved = channels.ties.solve()
-    waiting = list(channels.spatial)
+    """Solve the ties, with what must be kept trained frozen until nothing more is found."""
+    touched = {name for kept in channels.kept for name in kept.parameters}
+    for name in touched & set(channels.parameters):
+        for ids in _all_ids(channels.parameters[name]):
+            channels.ties.freeze(ids)
     while True:
-        frozen = [_maps_positions(solved, part) for part in waiting]
-        if not any(frozen):
-            return solved
-        for (written, _, _), found in zip(waiting, frozen, strict=True):
-            if found:
-                channels.ties.freeze(written)
-        waiting = [part for part, found in zip(waiting, frozen, strict=True) if not found]
         solved = channels.ties.solve()
+        if not (any([*_freeze_positions(channels, solved)]) or any([*_keep_late(channels, solved)])):
+            return solved
+
+
+def _all_ids(parameter: IndexedParameter) -> list[Ids]:
+    read = [] if parameter.read is None or parameter.read.ids is None else [parameter.read.ids]
+    return [*parameter.index.values(), *read]
+
+
+def _freeze_positions(channels: Channels, solved: Solved) -> Iterator[bool]:
+    """Freeze what maps over positions write."""
+    for part in channels.spatial:
+        written = part[0]
+        if _maps_positions(solved, part) and not solved.frozen[solved.neuron[written]].all():
+            channels.ties.freeze(written)
+            yield True
+
+
+def _keep_late(channels: Channels, solved: Solved) -> Iterator[bool]:
+    """Keep what can be seen only once ties are known: channels that are mixed, or that lie along two axes."""
+    for kept in (*_mixed(channels), *_read_apart(channels, solved), *_owned_twice(channels, solved)):
+        if not solved.frozen[solved.neuron[kept.ids]].all():
+            channels.freeze_late(kept)
+            yield True
 
 
 def _maps_positions(solved: Solved, part: tuple[Ids, Ids, Labels]) -> bool:
@@ -163,7 +187,6 @@ def _freeze_heads(channels: Channels, heads: Sequence[str]) -> None:
 
 def _solved_reader(channels: Channels, solved: Solved, read: Reader) -> Reader:
     """Return a reader with what the ties say of the axis it reads."""
-    _check_apart(channels, solved, read.source)
     if read.ids is None:
         return replace(read, channels=channels.values[read.source].shape[read.dim])
     outer, ids, inner = factor_repeats(solved.channel[read.ids])
@@ -171,24 +194,52 @@ def _solved_reader(channels: Channels, solved: Solved, read: Reader) -> Reader:
     return replace(read, outer=outer, channels=len(ids), inner=inner, frozen=frozen)
 
 
-def _check_apart(channels: Channels, solved: Solved, source: fx.Node) -> None:
-    """Raise if an activation that is read has drawn channels along two axes: its rows would not come in pairs."""
-    axes = {
-        axis
-        for label in channels.labels_of(source)
-        for axis, size in enumerate(label.shape)
-        if size > 1 and not solved.frozen[solved.neuron[np.ravel(label)]].any()
-    }
-    if len(axes) > 1:
-        raise channels.unsupported(
-            source, f"drawn channels lie along its axes {sorted(axes)}; they can be aligned along one axis only"
-        )
-
-
-def _check_mixed(channels: Channels, solved: Solved) -> None:
+def _mixed(channels: Channels) -> Iterator[Kept]:
     for node, ids, why in channels.mixed:
-        if not solved.frozen[solved.neuron[np.ravel(ids)]].all():
-            raise channels.unsupported(node, why)
+        yield Kept(node, str(channels.unsupported(node, why)), np.ravel(ids))
+
+
+def _read_apart(channels: Channels, solved: Solved) -> Iterator[Kept]:
+    """Find activations that are read and have drawn channels along two axes: their rows would not come in pairs."""
+    reads = [known.read for known in channels.parameters.values() if known.read is not None]
+    for read in {read.source: read for read in reads}.values():
+        drawn: dict[int, list[Ids]] = {}
+        for label in channels.labels_of(read.source):
+            if not solved.frozen[solved.neuron[np.ravel(label)]].any():
+                for axis in np.flatnonzero(np.array(label.shape) > 1):
+                    drawn.setdefault(int(axis), []).append(np.ravel(label))
+        if len(drawn) > 1:
+            spared = read.dim % channels.values[read.source].ndim
+            why = f"drawn channels lie along its axes {sorted(drawn)}; they can be aligned along one axis only"
+            others = [ids for axis, found in drawn.items() if axis != spared for ids in found]
+            yield Kept(read.source, str(channels.unsupported(read.source, why)), np.concatenate(others))
+
+
+def _owned_twice(channels: Channels, solved: Solved) -> Iterator[Kept]:
+    """Find parameters of drawn channels along two axes: a law of neurons needs one."""
+    for name, parameter in channels.parameters.items():
+        drawn = [a for a, ids in parameter.index.items() if not solved.frozen[solved.neuron[ids]].all()]
+        if len(drawn) > 1:
+            node = next(n for n in channels.module.graph.nodes if _uses(n, name))
+            why = f"parameter {name!r} of shape {parameter.shape} is indexed by drawn channels along axes {drawn}"
+            others = np.concatenate([parameter.index[axis] for axis in drawn[1:]])
+            yield Kept(node, str(channels.unsupported(node, f"{why}; a law of neurons needs one")), others)
+
+
+def _uses(node: fx.Node, parameter: str) -> bool:
+    return node.op in ("get_attr", "call_module") and f"{parameter}.".startswith(f"{node.target}.")
+
+
+def _reported(channels: Channels, solved: Solved) -> tuple[Kept, ...]:
+    """Return what is kept in which trained parameters have a part, each operation once."""
+    trained = {name for name, _ in channels.module.named_parameters(remove_duplicate=False)}
+    owned = [np.ravel(ids) for name, p in channels.parameters.items() if name in trained for ids in _all_ids(p)]
+    classes = np.unique(solved.neuron[np.concatenate([*owned, np.zeros(0, dtype=np.int64)])])
+    found: dict[fx.Node, Kept] = {}
+    for kept in channels.kept:
+        if trained & set(kept.parameters) or np.isin(solved.neuron[kept.ids], classes).any():
+            found.setdefault(kept.node, kept)
+    return tuple(found.values())
 
 
 def _has_tensor(value: Any) -> bool:

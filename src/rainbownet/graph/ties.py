@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -39,6 +40,11 @@ class Ties:
     _neuron: list[tuple[Ids, Ids]] = field(default_factory=list)
     _frozen: list[Ids] = field(default_factory=list)
     _tags: list[tuple[Ids, Hashable]] = field(default_factory=list)
+
+    @property
+    def declared(self) -> tuple[list[Any], ...]:
+        """The lists of all that was declared; they only grow."""
+        return self._channel, self._neuron, self._frozen, self._tags
 
     def fresh(self, size: int) -> Ids:
         """Return `size` new channel indices."""

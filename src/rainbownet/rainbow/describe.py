@@ -61,6 +61,26 @@ def heads(network: Network) -> list[str]:
     return [reader.layer for reader in network.readers if reader.parameter in frozen]
 
 
+def kept_operations(network: Network) -> pd.DataFrame:
+    """List the operations that keep trained parameters from being drawn.
+
+    Args:
+        network: A traced network.
+
+    Returns:
+        A row per operation: `operation` (its name in the graph) and `why` (its module, and the rule it would need).
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+        >>> len(kept_operations(Network(net, torch.zeros(2, 4))))
+        0
+    """
+    rows = [{"operation": kept.node.name, "why": kept.why} for kept in network.kept_by]
+    return pd.DataFrame(rows, columns=["operation", "why"])
+
+
 def norms(network: Network, *, fold: bool) -> pd.DataFrame:
     """List the batch norms of a network.
 

@@ -35,6 +35,7 @@ def fit(
     flatten: Flatten | None = None,
     norms: Norms | None = None,
     head: str | Sequence[str] = "auto",
+    strict: bool = False,
     reference: str = "first",
     max_images: int | None = None,
     holdout: float = HOLDOUT,
@@ -58,6 +59,7 @@ def fit(
         flatten: What maps act on at a flatten.
         norms: Whether batch norms are folded into the laws of the layers before them.
         head: Which layers are aligned but not drawn; `"auto"`: those that write the output.
+        strict: Refuse a network of which something is kept trained for want of a rule, instead of a warning.
         reference: `"first"`: align to the first network; `"mean"`: to the mean of the aligned networks, aligned twice
             more (the first network remains the one whose channels are the basis).
         max_images: Images used to align several networks; all the loader yields by default.
@@ -70,7 +72,7 @@ def fit(
 
     Raises:
         ArchitectureError: If a network cannot be traced, differs in architecture from the first, or has no such head.
-        UnsupportedOp: If an operation has no rule.
+        UnsupportedOp: If an operation has no rule and `strict` is set.
         DataError: If the loader is empty or does not fit the network.
         LawError: If a law cannot be fitted.
 
@@ -93,7 +95,8 @@ def fit(
         raise RainbowError(f"reference: expected 'first' or 'mean', got {reference!r}")
     chosen = preset_of(preset).but(law=law, alignment=alignment, draw=draw, tie=tie, flatten=flatten, norms=norms)
     images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
-    networks = [Network(module, images.example, head=head) for module in given]
+    networks = [Network(module, images.example, head=head, strict=strict) for module in given]
+    _warn_of_kept(networks[0], type(given[0]).__name__)
     for i, network in enumerate(networks):
         networks[0].check_same(network, f"network {i}")
         _check_finite(network, f"network {i}")
@@ -168,6 +171,17 @@ def _moved(network: Network, values: dict[str, Tensor], maps: dict[str, Tensor],
                 values[reader.parameter], reader, maps[reader.parameter], preset.flatten
             )
     return moved
+
+
+def _warn_of_kept(network: Network, name: str) -> None:
+    if kept := network.kept_by:
+        more = f"; and {len(kept) - 1} more, which `rainbownet info` lists" if len(kept) > 1 else ""
+        warnings.warn(
+            f"network {name}: {100 * network.share_drawn:.1f} % of its parameters are drawn, the others are kept as "
+            f"trained or aligned: {kept[0].why}{more}",
+            RainbowWarning,
+            stacklevel=3,
+        )
 
 
 def _check_finite(network: Network, name: str) -> None:

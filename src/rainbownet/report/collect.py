@@ -149,6 +149,9 @@ class _Steps:
         report.facts["Draw"] = f"{options['draw']}; layers {options['tie']}; maps on {options['flatten']} at a flatten"
         report.facts["Norms"] = str(options["norms"])
         report.facts["Classifier"] = ", ".join(heads(rainbow.network)) + " (aligned, not drawn)"
+        report.facts["Drawn"] = f"{100 * rainbow.network.share_drawn:.1f} % of the parameters"
+        if kept := rainbow.network.kept_by:
+            report.facts["Kept as trained"] = "; ".join(one.why for one in kept)
         report.facts["Weights"] = f"{weight_bytes(rainbow.network):,} bytes of one network"
         shape = rainbow.provenance.get("input", {}).get("shape")
         if shape is not None:

@@ -135,7 +135,7 @@ def _follow_slices(p: Channels, node: fx.Node, source: fx.Node, parts: list[Any]
     for position, part in enumerate(parts):
         if part is None:
             continue
-        if isinstance(part, slice) and (part.start or part.stop is not None):
+        if isinstance(part, slice) and (part.start or part.stop is not None or part.step not in (None, 1)):
             ids = p.axis_label(source, axis)
             if ids is not None:
                 if part.step not in (None, 1):
