@@ -1,7 +1,9 @@
 """Comparison: rotated copies agree exactly, unrelated networks lie at the random-rotation zero."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -10,7 +12,11 @@ from torch import Tensor, nn
 from cases import CASES
 from rainbownet.aligned import polar_factor
 from rainbownet.aligned.compare import compare
+from rainbownet.data import load, loader
 from rainbownet.errors import AlignmentError, ArchitectureError, DataError, RainbowError, RainbowWarning
+from rainbownet.nets import build
+from rainbownet.nets.initial import reinitialised
+from rainbownet.training import RECIPES, train
 
 INPUTS = 12
 
@@ -45,7 +51,7 @@ def rotated(net: nn.Sequential, seed: int = 2) -> nn.Sequential:
 def test_a_rotated_copy_agrees_exactly():
     net = chain(INPUTS, activation=nn.Identity)
     table = compare(net, rotated(net), batches())
-    for column in ("similarity", "held_similarity", "weights_aligned"):
+    for column in ("similarity", "held_similarity", "centred", "held_centred", "weights_aligned"):
         torch.testing.assert_close(torch.tensor(table[column]), torch.ones(len(table)).double(), atol=1e-5, rtol=0)
     for column in ("error", "held_error"):
         assert (table[column] < 1e-6).all()
@@ -107,6 +113,60 @@ def test_rows_and_held_out_rows_share_the_images():
     assert list(table["held_rows"]) == [50, 50]
 
 
+def centred_by_hand(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean(0), b - b.mean(0)
+    return np.linalg.svd(a.T @ b, compute_uv=False).sum() / math.sqrt((a**2).sum() * (b**2).sum())
+
+
+def test_centred_similarity_is_that_of_activations_minus_their_means():
+    nets = [chain(seed=0, activation=nn.ReLU).double(), chain(seed=7, activation=nn.ReLU).double()]
+    images = torch.cat(batches()).double()
+    table = compare(*nets, list(images.split(37)), holdout=0.0, seed=5)
+    others = [*nets, reinitialised(nets[1], seed=5)]
+    with torch.no_grad():
+        for k, depth in enumerate((2, 4)):
+            a, b, c = (net[:depth](images).numpy() for net in others)
+            assert table["centred"].iloc[k] == pytest.approx(centred_by_hand(a, b), rel=1e-10)
+            assert table["random_centred"].iloc[k] == pytest.approx(centred_by_hand(a, c), rel=1e-10)
+            plain = np.linalg.svd(a.T @ c, compute_uv=False).sum() / math.sqrt((a**2).sum() * (c**2).sum())
+            assert table["random"].iloc[k] == pytest.approx(plain, rel=1e-10)
+    assert table["held_centred"].isna().all()
+
+
+def test_the_baseline_changes_nothing_else_and_can_be_left_out():
+    nets = chain(), chain(seed=1)
+    whole, plain = compare(*nets, batches()), compare(*nets, batches(), baseline=False)
+    pd.testing.assert_frame_equal(whole.drop(columns=["random", "random_centred"]), plain, rtol=1e-9)
+
+
+def test_constant_activations_have_no_centred_similarity():
+    nets = chain(), chain(seed=1)
+    with torch.no_grad():
+        nets[1][0].weight.zero_()
+    table = compare(*nets, batches())
+    assert table["similarity"].notna().all()
+    assert table["centred"].isna().all()
+    assert table["random_centred"].notna().all()
+
+
+@pytest.fixture(scope="module")
+def twins() -> list[nn.Module]:
+    """Two networks of digits, trained from different seeds."""
+    recipe = replace(RECIPES["digits"], epochs=8)
+    return [
+        train(build("digits_cnn", seed=seed), load("digits"), recipe=recipe, progress=False).network for seed in (0, 1)
+    ]
+
+
+def test_centred_similarity_tells_a_random_network_from_a_twin_where_uncentred_does_not(twins):
+    table = compare(*twins, loader(load("digits"), batch_size=256)).set_index("layer")
+    uncentred = table["held_similarity"] - table["random"]
+    centred = table["held_centred"] - table["random_centred"]
+    assert uncentred["8"] < 0.015
+    assert centred["8"] > max(0.025, 2 * uncentred["8"])
+    assert centred["13"] > 0.25
+
+
 def test_progress_counts_images():
     seen = []
     compare(
@@ -116,7 +176,8 @@ def test_progress_counts_images():
 
 
 def test_another_architecture_is_refused():
-    with pytest.raises(ArchitectureError, match="b: layer '1' is a ReLU, in the first network a Tanh"):
+    said = "b: layer '1' is a ReLU, in the first network a Tanh; rainbownet.similarity compares"
+    with pytest.raises(ArchitectureError, match=said):
         compare(chain(), chain(activation=nn.ReLU), batches())
 
 

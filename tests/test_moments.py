@@ -28,7 +28,7 @@ def pair(n: int, d: int, e: int, dtype: torch.dtype, seed: int = 0) -> tuple[tor
 
 def accumulate(left: torch.Tensor, right: torch.Tensor, *, splits: list[int] | None = None) -> CrossMoment:
     dtype = torch.complex128 if left.is_complex() else torch.float64
-    moment = CrossMoment(left.shape[1], right.shape[1], left_self=True, dtype=dtype)
+    moment = CrossMoment(left.shape[1], right.shape[1], left_self=True, means=True, dtype=dtype)
     for z, w in zip(left.tensor_split(splits or []), right.tensor_split(splits or []), strict=True):
         moment.update(z, w)
     return moment
@@ -55,6 +55,16 @@ def test_moments_are_the_means_of_outer_products(dtype: torch.dtype) -> None:
         np.testing.assert_allclose(getattr(moment, name).numpy(), expected, rtol=1e-13, atol=1e-14)
     assert moment.left_energy == pytest.approx(np.trace(moment.left.numpy()).real, rel=1e-13)
     assert moment.right_energy == pytest.approx(np.trace(moment.right.numpy()).real, rel=1e-13)
+    assert moment.count == 50
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_centred_moments_are_those_of_rows_minus_their_mean(dtype: torch.dtype) -> None:
+    left, right = pair(50, 4, 3, dtype)
+    moment = accumulate(left, right, splits=[7, 30]).centred()
+    centred = [(rows - rows.mean(0)).numpy() for rows in (left, right)]
+    for name, expected in naive(*centred).items():
+        np.testing.assert_allclose(getattr(moment, name).numpy(), expected, rtol=1e-12, atol=1e-13)
     assert moment.count == 50
 
 
@@ -113,6 +123,8 @@ def test_what_was_not_kept_is_an_error_that_says_how_to_keep_it() -> None:
         _ = moment.right
     with pytest.raises(AlignmentError, match="left_self=True"):
         _ = moment.left
+    with pytest.raises(AlignmentError, match="means were not kept; make the moment with means=True"):
+        moment.centred()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +161,8 @@ def reduce_a_share(rank: int, port: int) -> None:
     moment = accumulate(left[share], right[share]).all_reduce()
     whole = accumulate(left, right)
     for name in SUMS:
-        torch.testing.assert_close(getattr(moment, name), getattr(whole, name), rtol=1e-12, atol=1e-13)
+        for ours, theirs in ((moment, whole), (moment.centred(), whole.centred())):
+            torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), rtol=1e-12, atol=1e-13)
     assert moment.count == 40
     channels = ChannelMoment(3, dtype=torch.complex128).update(left[share]).all_reduce()
     expected = ChannelMoment(3, dtype=torch.complex128).update(left)

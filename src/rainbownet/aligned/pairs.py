@@ -70,10 +70,11 @@ class PairMoments:
         right_self: Whether the other network's self moment is kept of fitted images, which least squares needs, and
             the quality of a map whose columns are not orthogonal. Of held-out images it always is, so that they
             measure any map.
+        means: Whether the means of both are kept, for centred moments.
     """
 
-    def __init__(self, layer: str, *, left_self: bool = False, right_self: bool = True) -> None:
-        self.layer, self.left_self, self.right_self = layer, left_self, right_self
+    def __init__(self, layer: str, *, left_self: bool = False, right_self: bool = True, means: bool = False) -> None:
+        self.layer, self.left_self, self.right_self, self.means = layer, left_self, right_self, means
         self._fitted: list[CrossMoment] = []
         self._held: list[CrossMoment] = []
         self._summed = False
@@ -85,6 +86,7 @@ class PairMoments:
             sizes: Any = (left.shape[2], right.shape[2])
             options: Any = {
                 "left_self": self.left_self,
+                "means": self.means,
                 "dtype": torch.complex128 if complex_ else torch.float64,
                 "device": right.device,
             }
@@ -108,6 +110,12 @@ class PairMoments:
         """Those of held-out images, if there are any."""
         self._sum()
         return self._held if self._held and self._held[0].count else None
+
+    @property
+    def unchecked(self) -> tuple[list[CrossMoment], list[CrossMoment]]:
+        """The moments of fitted and of held-out images, by group, of activations that may be dead or not finite."""
+        self._sum()
+        return self._fitted, self.held or []
 
     def solve(self, alignment: Callable[[CrossMoment], Tensor]) -> Inexact[Tensor, "g d e"]:
         """Return the map of every group, from the moments of fitted images.
@@ -154,6 +162,7 @@ class ActivationPairs(Visitor):
             activations then, the mean reference, and the reference itself without them.
         right_self: Whether self moments of fitted images are kept.
         own: Whether the reference is paired with itself as well, for its own moment.
+        means: Whether means are kept, for moments of centred activations.
     """
 
     def __init__(
@@ -166,6 +175,7 @@ class ActivationPairs(Visitor):
         previous: Sequence[Maps] | None = None,
         right_self: bool = True,
         own: bool = False,
+        means: bool = False,
     ) -> None:
         self.flatten: Flatten = flatten
         self.reference, self.previous, self.count = reference, previous, len(networks)
@@ -185,6 +195,7 @@ class ActivationPairs(Visitor):
                 reader.layer,
                 left_self=right_self and previous is not None and k == reference,
                 right_self=right_self and (previous is not None or k != reference),
+                means=means,
             )
             for key, reader in self.readers.items()
             for k in paired

@@ -22,6 +22,7 @@ class Compare(OnNetworks):
         other: The second network; the same as the first by default.
         images: Images to align on; enough for the width by default.
         holdout: Share of them kept to measure the alignment.
+        baseline: Compare with a random network as well.
         flatten: Rotations of channels or of features at a flatten.
         seed: Seed of everything random.
         device: Where to compute; the first GPU, or else the CPU.
@@ -32,6 +33,7 @@ class Compare(OnNetworks):
     other: str | None = field(default=None, kw_only=False)
     images: Images = None
     holdout: Holdout = 0.1
+    baseline: bool = True
     flatten: Computing[Flatten] = "channels"
     seed: Seed = 0
     device: Computing[str | None] = None
@@ -58,6 +60,7 @@ class Compare(OnNetworks):
                     holdout=self.holdout,
                     seed=self.seed,
                     flatten=self.flatten,
+                    baseline=self.baseline,
                     progress=report,
                 )
         if not place.first:
@@ -78,6 +81,17 @@ def print_comparison(table: "pd.DataFrame", what: str, *, number: str = "") -> N
         table.filter([*layers, *activations]),
         f"{number}Activations of {what}, after a rotation",
         caption="held: on images the rotation was not fitted to; similarity 1 and error 0 for rotated copies",
+    )
+    likeness = ["similarity", "held_similarity", "random", "centred", "held_centred", "random_centred"]
+    print_table(
+        table.filter(["layer", *likeness]),
+        "Beside a random network, uncentred and centred",
+        caption="random: with the second network at random parameters; centred: of activations minus their means",
+        names={
+            "held_similarity": "held out",
+            "held_centred": "centred, held out",
+            "random_centred": "centred, random",
+        },
     )
     weights = ["weights", "weights_aligned", "weights_random", "rank_a", "rank_b"]
     print_table(

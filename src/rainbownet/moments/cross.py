@@ -21,14 +21,16 @@ class CrossMoment:
     r"""Accumulate the second moments of paired rows, uncentred.
 
     With rows :math:`z` (left: the reference) and :math:`z'` (right: the sampled network) it keeps the sums behind
-    :math:`E[z z'^H]` (R5), of either self moment when asked, and of the means and energies. Products are taken in
-    the data's own dtype on the data's own device, in slabs of rows, and summed in float64.
+    :math:`E[z z'^H]` (R5) and of the energies, and when asked those of either self moment and of the means, from which
+    the moments of centred rows follow. Products are taken in the data's own dtype on the data's own device, in slabs of
+    rows, and summed in float64.
 
     Args:
         left_dim: Number of channels `d` of the left rows.
         right_dim: Number of channels `e` of the right rows.
         left_self: Whether to keep :math:`E[z z^H]`.
         right_self: Whether to keep :math:`E[z' z'^H]`, which least squares and the quality of a map need.
+        means: Whether to keep the means of both sides, which `centred` needs.
         dtype: float64, or complex128 when the rows are complex.
         device: Where the sums live.
 
@@ -52,6 +54,7 @@ class CrossMoment:
         *,
         left_self: bool = False,
         right_self: bool = True,
+        means: bool = False,
         dtype: torch.dtype = torch.float64,
         device: str | torch.device = "cpu",
     ):
@@ -72,6 +75,9 @@ class CrossMoment:
             self._sums["left"] = torch.zeros(left_dim, left_dim, **zeros)
         if right_self:
             self._sums["right"] = torch.zeros(right_dim, right_dim, **zeros)
+        if means:
+            self._sums["left_mean"] = torch.zeros(left_dim, **zeros)
+            self._sums["right_mean"] = torch.zeros(right_dim, **zeros)
 
     def update(self, left: Inexact[Tensor, "n d"], right: Inexact[Tensor, "_n e"]) -> CrossMoment:
         """Add paired rows.
@@ -101,6 +107,8 @@ class CrossMoment:
                 self._add("right", w.T @ w.conj())
             for side, rows in (("left", z), ("right", w)):
                 self._add(f"{side}_second", column_sums(squared_magnitudes(rows)))
+                if f"{side}_mean" in self._sums:
+                    self._add(f"{side}_mean", column_sums(rows))
         self.count += len(left)
         return self
 
@@ -138,6 +146,37 @@ class CrossMoment:
     def right_energy(self) -> float:
         r""":math:`E\|z'\|^2`, the trace of the sampled network's self moment."""
         return self.right_second.sum().item()
+
+    def centred(self) -> CrossMoment:
+        r"""Return the moment of the same rows minus their means, :math:`E[z z'^H] - E[z] E[z']^H`.
+
+        It is read off the sums, so that where means are large it errs by the rounding of the means' squares.
+
+        Returns:
+            A moment that keeps what this one keeps but for the means, which are zero.
+
+        Raises:
+            AlignmentError: If the means were not kept (`means=True`), or no row was seen.
+        """
+        means = {"left": self._mean("left_mean"), "right": self._mean("right_mean")}
+        other = CrossMoment(
+            self.left_dim,
+            self.right_dim,
+            left_self="left" in self._sums,
+            right_self=self.keeps_right,
+            dtype=self.dtype,
+            device=self.device,
+        )
+        other.count = self.count
+        sides = {"cross": ("left", "right"), "left": ("left", "left"), "right": ("right", "right")}
+        for name, total in other._sums.items():
+            if name in sides:
+                a, b = (means[side] for side in sides[name])
+                total += self._sums[name] - self.count * torch.outer(a, b.conj())
+            else:
+                square = means[name.removesuffix("_second")].abs().square()
+                total += (self._sums[name] - self.count * square).clamp(min=0.0)
+        return other
 
     @property
     def keeps_right(self) -> bool:
@@ -200,7 +239,10 @@ class CrossMoment:
 
     def _mean(self, name: str) -> Tensor:
         if name not in self._sums:
-            raise AlignmentError(f"the {name} self moment was not kept; make the moment with {name}_self=True")
+            what, option = (
+                ("means were", "means") if name.endswith("_mean") else (f"{name} self moment was", f"{name}_self")
+            )
+            raise AlignmentError(f"the {what} not kept; make the moment with {option}=True")
         if self.count == 0:
             raise AlignmentError("a moment of no rows has no value; update it first")
         return self._sums[name] / self.count

@@ -107,6 +107,13 @@ def _alike(report: Report) -> Iterator[str]:
     unlike = table[similarity < POOR]
     if len(unlike):
         yield f"Networks agree poorly (similarity < {POOR}) at {_names(unlike['layer'].drop_duplicates())}."
+    gain = table["held_centred"].fillna(table["centred"]) - table["random_centred"]
+    chance = table[gain < NEAR]
+    if len(chance):
+        yield (
+            f"Activations are no more alike than with a network of random parameters at "
+            f"{_names(chance['layer'].drop_duplicates())}: what is alike there comes with the architecture and the images."
+        )
     gain = table["weights_aligned"] - table["weights_random"]
     chance = table[gain < NEAR]
     if len(chance):

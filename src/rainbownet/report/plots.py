@@ -133,17 +133,22 @@ def _alike(report: Report) -> Any:
     figure = go.Figure()
     groups: list[Any] = list(report.comparison.groupby("network", sort=False))
     for k, (network, part) in enumerate(groups):
-        figure.add_trace(
-            go.Scatter(
-                x=_list(part["layer"]),
-                y=_list(part["held_similarity"].fillna(part["similarity"])),
-                name=str(network),
-                mode="lines+markers",
-                line={"color": layer_colour(k, len(groups))},
-                hovertemplate="%{x}: %{y:.3f}",
+        lines = {
+            str(network): (part["held_centred"].fillna(part["centred"]), "solid"),
+            f"{network} at random": (part["random_centred"], "dot"),
+        }
+        for name, (values, dash) in lines.items():
+            figure.add_trace(
+                go.Scatter(
+                    x=_list(part["layer"]),
+                    y=_list(values),
+                    name=name,
+                    mode="lines+markers",
+                    line={"color": layer_colour(k, len(groups)), "dash": dash},
+                    hovertemplate="%{x}: %{y:.3f}",
+                )
             )
-        )
-    return _laid_out(figure, "layer that reads", "similarity of activations", x={"type": "category"})
+    return _laid_out(figure, "layer that reads", "similarity of centred activations", x={"type": "category"})
 
 
 def _covariances(report: Report) -> Any:
