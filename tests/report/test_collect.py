@@ -128,6 +128,19 @@ def test_findings_speak_when_they_should_and_only_then():
     assert "cosine < 0.5) at conv" in findings(sampled(0.88, 0.5, cosine=0.2))[0]
 
 
+def compared(**columns: float) -> Report:
+    alike = {"held_similarity": 0.9, "similarity": 0.9, "held_centred": 0.8, "centred": 0.8, "random_centred": 0.5}
+    weights = {"weights_aligned": 0.9, "weights_random": 0.5}
+    row = {"network": "b", "layer": "conv"} | alike | weights | columns
+    networks = pd.DataFrame({"network": ["a"], "accuracy": [0.9]})
+    return Report("planted", networks=networks, comparison=pd.DataFrame([row]))
+
+
+def test_activations_no_more_alike_than_a_random_networks_are_pointed_out():
+    assert findings(compared()) == []
+    assert findings(compared(random_centred=0.9))[0].startswith("Activations are no more alike than with a network of")
+
+
 def test_rejections_allow_for_the_number_of_tests():
     p = [0.0005] * 6 + [0.04] + [0.5] * 53
     planted = Report(

@@ -112,7 +112,7 @@ def _alike(report: Report) -> Iterator[str]:
     if len(chance):
         yield (
             f"Activations are no more alike than with a network of random parameters at "
-            f"{_names(chance['layer'].drop_duplicates())}: what is alike there comes with the architecture and the images."
+            f"{_names(chance['layer'].drop_duplicates())}: what is alike comes with the architecture and the images."
         )
     gain = table["weights_aligned"] - table["weights_random"]
     chance = table[gain < NEAR]
