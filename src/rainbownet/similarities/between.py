@@ -153,7 +153,7 @@ def similarity(
         for pair, value in patterns.correlations().items():
             counts = {"rows": patterns.count, "held_rows": 0}
             values[pair].append({"measure": "rsa", "value": value, "held_value": math.nan} | counts)
-    best = ceilings(recorded, shapes, chosen, centred=center)
+    best = ceilings(recorded, shapes, chosen, centred=center, rdm_stimuli=rdm_stimuli)
     table = [
         {"layer_a": shapes[0][i].name, "layer_b": shapes[1][j].name}
         | row

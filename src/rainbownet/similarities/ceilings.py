@@ -15,7 +15,12 @@ from rainbownet.similarities.sums import Sums
 
 
 def ceilings(
-    recorded: Mapping[str, Responses], shapes: Sequence[Sequence[Layer]], measures: Sequence[str], *, centred: bool
+    recorded: Mapping[str, Responses],
+    shapes: Sequence[Sequence[Layer]],
+    measures: Sequence[str],
+    *,
+    centred: bool,
+    rdm_stimuli: int,
 ) -> dict[tuple[str, int, int], float]:
     r"""Return the ceiling of each measure for each pair of layers of which one side has repeated trials.
 
@@ -31,6 +36,7 @@ def ceilings(
         shapes: Layers of both sides.
         measures: Those that are computed.
         centred: Whether they are centred.
+        rdm_stimuli: Stimuli whose distances are compared.
 
     Returns:
         By measure and the numbers of two layers.
@@ -38,7 +44,7 @@ def ceilings(
     found: dict[tuple[str, int, int], float] = {}
     for name, own in recorded.items():
         for k, layer in enumerate(shapes["ab".index(name)]):
-            for measure, value in _of_area(own, layer.name, measures, name, centred).items():
+            for measure, value in _of_area(own, layer.name, measures, name, centred, rdm_stimuli).items():
                 for other in range(len(shapes[1 - "ab".index(name)])):
                     key = (measure, k, other) if name == "a" else (measure, other, k)
                     if not math.isnan(value):
@@ -50,7 +56,9 @@ def ceilings(
     return {key: value for key, value in found.items() if key[0] != "rotation" or "rotation" in measures}
 
 
-def _of_area(own: Responses, area: str, measures: Sequence[str], side: str, centred: bool) -> dict[str, float]:
+def _of_area(
+    own: Responses, area: str, measures: Sequence[str], side: str, centred: bool, rdm_stimuli: int
+) -> dict[str, float]:
     result: dict[str, float] = {}
     if centred:
         share = own.explainable(area)
@@ -64,7 +72,8 @@ def _of_area(own: Responses, area: str, measures: Sequence[str], side: str, cent
         signal = own.between_halves(area, lambda x, y: _hsic(x, y, centred))
         result["cka"] = math.sqrt(signal / whole) if whole > 0 else math.nan
     if "rsa" in measures:
-        r = own.between_halves(area, _rsa)
+        first = Responses({area: own.trials[area][:rdm_stimuli]})
+        r = first.between_halves(area, _rsa)
         result["rsa"] = math.sqrt(2 * r / (1 + r))
     return result
 
