@@ -53,10 +53,10 @@ class Reader:
         return found
 
     def _rotation(self, fitted: Pair, held: Pair | None) -> tuple[float, float]:
+        if held is None:
+            return of.rotation_similarity(fitted.cross, fitted.energy_x, fitted.energy_y), math.nan
         rotation = of.rotation(fitted.cross)
         value = of.cosine_under(rotation, fitted.cross, fitted.energy_x, fitted.energy_y)
-        if held is None:
-            return value, math.nan
         return value, of.cosine_under(rotation, held.cross, held.energy_x, held.energy_y)
 
     def _linear(
