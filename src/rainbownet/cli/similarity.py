@@ -69,6 +69,7 @@ class Similarity(Verb):
         """Compare, print best matches, write and draw."""
         from rainbownet.cli.output import say
         from rainbownet.cli.progress import progress
+        from rainbownet.processes import processes
         from rainbownet.similarities import similarity
 
         sides = [
@@ -80,7 +81,7 @@ class Similarity(Verb):
         recorded = any(isinstance(side, Path) for side in sides)
         images = pixels.load() if recorded else None
         loader = images if images is not None else pixels.batches(device="cpu", number=self.images)
-        with progress("comparing", "images") as report:
+        with processes("cpu") as place, progress("comparing", "images", shown=place.first) as report:
             found = similarity(
                 sides[0],
                 sides[1],
@@ -98,6 +99,8 @@ class Similarity(Verb):
                 budget=self.budget,
                 progress=report,
             )
+        if not place.first:
+            return
         for name, settled in zip("ab", known, strict=True):
             say(f"{name}: {settled.said(_images_of(loader))}")
         self._print(found)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from rainbownet.checks import whole
 from rainbownet.errors import DataError, RainbowError
+from rainbownet.processes import distributed
 from rainbownet.similarities.ceilings import ceilings
 from rainbownet.similarities.passes import Patterns, read, split_passes
 from rainbownet.similarities.read_off import MOMENT_MEASURES, Reader, expanded
@@ -62,7 +64,7 @@ def similarity(
     - `"linear"`: share of the energy of `b` that a ridge regression from `a` explains by leave-one-out (the ridge is
       chosen by it), and held out; `"linear_reverse"` comes with it, from `b` to `a`.
     - `"rsa"`: Spearman's correlation of the correlation distances between stimuli (Kriegeskorte et al., 2008), on the
-      first `rdm_stimuli`.
+      first `rdm_stimuli`; not under several processes, over which the other measures' sums are summed.
     - `"cca"`: mean canonical correlation; `"pwcca"`: projection-weighted, by `a` (Morcos et al., 2018).
 
     Args:
@@ -113,6 +115,10 @@ def similarity(
         ['0', '2']
     """
     chosen = _measures(measures)
+    if "rsa" in chosen and distributed() and dist.get_world_size() > 1:
+        raise RainbowError(
+            "measures: 'rsa' needs the patterns of all stimuli, and each of several processes has its own; leave it out"
+        )
     for name, number in (("most_channels", most_channels), ("rdm_stimuli", rdm_stimuli)):
         whole(name, number, least=4)
     recorded: dict[str, Responses] = {}

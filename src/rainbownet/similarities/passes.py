@@ -112,7 +112,14 @@ def read(
     Raises:
         AlignmentError: If activations are not finite, naming the layer.
     """
+    first = images.example[:BATCH]
+    values = [list(side.activations(first, torch.arange(len(first))).values()) for side in sides]
     sums: list[tuple[Sums, Sums]] = []
+    for part in parts:
+        made = _made(values, rows, part)
+        widths = [[r.shape[1] for r in side] for side in made]
+        both = [Sums(*widths, centred=centred, device=made[0][0].device).about(*made) for _ in range(2)]
+        sums.append((both[0], both[1]))
     limit = float("inf") if images.max_images is None else images.max_images
     for chunk in images.chunks(BATCH, limit=limit, every=images.every, seen=progress):
         values = [list(side.activations(chunk.inputs, chunk.numbers).values()) for side in sides]
@@ -122,22 +129,21 @@ def read(
                     raise AlignmentError(f"{name}: activations of layer {layer.name!r} are not finite (NaN or Inf)")
         if patterns is not None:
             patterns.add(values)
-        for number, part in enumerate(parts):
-            made = [
-                [rows.of(own[i], layers[i], part.how) for i in chosen]
-                for own, layers, chosen in zip(values, (rows.a, rows.b), (part.a, part.b), strict=True)
-            ]
-            made[1] = [r.to(made[0][0].device) for r in made[1]]
-            if number == len(sums):
-                widths = [[r.shape[1] for r in side] for side in made]
-                device = made[0][0].device
-                sums.append(
-                    (Sums(*widths, centred=centred, device=device), Sums(*widths, centred=centred, device=device))
-                )
+        for part, (fitting, holding) in zip(parts, sums, strict=True):
+            made = _made(values, rows, part)
             fitted = len(made[0][0]) // len(chunk.inputs) * chunk.fitted
-            sums[number][0].update(*([r[:fitted] for r in side] for side in made))
-            sums[number][1].update(*([r[fitted:] for r in side] for side in made))
+            fitting.update(*([r[:fitted] for r in side] for side in made))
+            holding.update(*([r[fitted:] for r in side] for side in made))
     return [(fitted.all_reduce(), held.all_reduce()) for fitted, held in sums]
+
+
+def _made(values: Sequence[Sequence[Tensor]], rows: Rows, part: Part) -> list[list[Tensor]]:
+    """Return the rows of the layers of a part, side by side, on the device of the first."""
+    made = [
+        [rows.of(own[i], layers[i], part.how) for i in chosen]
+        for own, layers, chosen in zip(values, (rows.a, rows.b), (part.a, part.b), strict=True)
+    ]
+    return [made[0], [r.to(made[0][0].device) for r in made[1]]]
 
 
 class Patterns:

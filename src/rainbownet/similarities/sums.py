@@ -86,7 +86,7 @@ class Sums:
         centred: bool,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.centred = centred
+        self.centred, self._placed = centred, False
         self.count = 0
         self.x, self.y = _Side(widths_x, device), _Side(widths_y, device)
         zeros = {"dtype": torch.float64, "device": device}
@@ -109,9 +109,8 @@ class Sums:
         """
         if not len(rows_x[0]):
             return self
-        if self.centred and not self.count:
-            self.x.about(rows_x)
-            self.y.about(rows_y)
+        if not self.count and not self._placed:
+            self._place(rows_x, rows_y)
         dtype = functools.reduce(torch.promote_types, map(product_dtype, (*rows_x, *rows_y)))
         for start in range(0, len(rows_x[0]), SLAB):
             x = self.x.slab([r[start : start + SLAB] for r in rows_x], dtype)
@@ -123,6 +122,27 @@ class Sums:
             self._y_by_x += y.mT @ norms_x
         self.count += len(rows_x[0])
         return self
+
+    def about(self, rows_x: Sequence[Float[Tensor, "n _d"]], rows_y: Sequence[Float[Tensor, "n _e"]]) -> Sums:
+        """Take centred rows about the mean of some, before any is added: of the first added ones otherwise.
+
+        Under `torch.distributed` it is the mean of all processes' rows, so that their sums add up; all are to call it.
+
+        Returns:
+            These sums.
+        """
+        self._place(rows_x, rows_y)
+        if distributed() and self.centred:
+            self.x.shift, self.y.shift = (
+                s / dist.get_world_size() for s in sum_over_ranks([self.x.shift, self.y.shift])
+            )
+        return self
+
+    def _place(self, rows_x: Sequence[Tensor], rows_y: Sequence[Tensor]) -> None:
+        self._placed = True
+        if self.centred:
+            self.x.about(rows_x)
+            self.y.about(rows_y)
 
     def all_reduce(self) -> Sums:
         """Sum over the processes of `torch.distributed`, in place; without a process group, do nothing."""
@@ -213,11 +233,8 @@ class _Side:
         self.by_norm = torch.zeros(self.width, **zeros)  # Xᵀ k of each layer with its own norms
 
     def about(self, rows: Sequence[Tensor]) -> None:
-        """Take the mean of the first rows as the point that rows are taken about."""
+        """Take the mean of some rows as the point that rows are taken about."""
         self.shift = torch.cat([column_sums(r[:SLAB].to(product_dtype(r))) / len(r[:SLAB]) for r in rows])
-        if distributed():  # one point for all processes, so that their sums add up
-            (total,) = sum_over_ranks([self.shift])
-            self.shift = total / dist.get_world_size()
 
     def slab(self, rows: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
         """Return the rows of all layers next to each other, shifted."""
