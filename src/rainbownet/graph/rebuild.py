@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from rainbownet.errors import FileError
 from rainbownet.files.closed import ATTRIBUTES, FUNCTIONS, METHODS, MODULES
@@ -168,13 +169,14 @@ def _attach(root: nn.Module, path: list[str], value: Any) -> None:
     for part in folders:
         child = parent._modules.get(part)
         if child is None:
-            if type(parent) is not nn.Module:
+            if not _takes_parts(parent, part):
                 raise _Refused(f"the file names a part {'.'.join(path)!r} of a {type(parent).__name__}, which has none")
             child = nn.Module()
             parent.add_module(part, child)
         parent = child
     before = dict(parent.named_parameters(recurse=False)) | dict(parent.named_buffers(recurse=False))
-    if leaf in parent._modules or (type(parent) is not nn.Module and leaf not in before):
+    made_of_parts = type(parent) is nn.Module or (isinstance(value, nn.Module) and _takes_parts(parent, leaf))
+    if leaf in parent._modules or not (made_of_parts or leaf in before):
         raise _Refused(f"the file names {'.'.join(path)!r} twice, or as part of what has no parts")
     if leaf in before and not (isinstance(value, Tensor) and value.shape == before[leaf].shape):
         raise _Refused(f"the file gives {'.'.join(path)!r} two shapes")
@@ -184,6 +186,11 @@ def _attach(root: nn.Module, path: list[str], value: Any) -> None:
         parent.register_parameter(leaf, value)
     else:
         parent.register_buffer(leaf, value)
+
+
+def _takes_parts(parent: nn.Module, name: str) -> bool:
+    """Whether a module may get a part of a name: a folder, and a batch norm, whose class may call others besides."""
+    return type(parent) is nn.Module or (isinstance(parent, _BatchNorm) and not hasattr(parent, name))
 
 
 def _add_node(graph: fx.Graph, description: Any, nodes: dict[str, fx.Node], program: dict[str, Any]) -> None:
