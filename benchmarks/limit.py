@@ -29,7 +29,6 @@ from rainbownet.errors import RainbowWarning
 from rainbownet.experiments.markdown import spread
 from rainbownet.limit import (
     LimitNetwork,
-    build_limit,
     convergence_rates,
     limit_distances,
 )
@@ -72,8 +71,7 @@ def seconds_per_image(net: nn.Module, images: Images, batch: int) -> float:
 
 
 def limit_of(rainbow: rn.Rainbow, batches: Any, landmarks: int, name: str, images: int, method: str) -> LimitNetwork:
-    return build_limit(
-        rainbow,
+    return rainbow.limit(
         batches,
         landmarks=landmarks,
         alignment=ALIGNMENTS[name],

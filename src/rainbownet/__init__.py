@@ -3,20 +3,21 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from rainbownet.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from rainbownet.aligned import Identity, LeastSquares, Permutation, Procrustes
     from rainbownet.aligned.compare import compare
+    from rainbownet.facade import Rainbow, fit, load
     from rainbownet.laws import Gaussian, Kronecker, Mixture, Smoothed, White
     from rainbownet.naming import resolve
     from rainbownet.paths import barriers, path
-    from rainbownet.rainbow import Rainbow, Sample, fit, load
     from rainbownet.rainbow.classifier import retrain_classifier
     from rainbownet.rainbow.presets import BEST, PAPER, PRESETS, Preset
+    from rainbownet.rainbow.sample import Sample
     from rainbownet.report import write_report
     from rainbownet.similarities import Similarity, similarity
     from rainbownet.walk import AlignmentImages
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BEST",
@@ -50,11 +51,12 @@ __all__ = [
 _HOMES = {
     "rainbownet.aligned": ("Identity", "LeastSquares", "Permutation", "Procrustes"),
     "rainbownet.aligned.compare": ("compare",),
+    "rainbownet.facade": ("Rainbow", "fit", "load"),
     "rainbownet.laws": ("Gaussian", "Kronecker", "Mixture", "Smoothed", "White"),
     "rainbownet.paths": ("barriers", "path"),
-    "rainbownet.rainbow": ("Rainbow", "Sample", "fit", "load"),
     "rainbownet.rainbow.classifier": ("retrain_classifier",),
     "rainbownet.rainbow.presets": ("BEST", "PAPER", "PRESETS", "Preset"),
+    "rainbownet.rainbow.sample": ("Sample",),
     "rainbownet.report": ("write_report",),
     "rainbownet.similarities": ("Similarity", "similarity"),
     "rainbownet.naming": ("resolve",),

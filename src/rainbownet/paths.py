@@ -14,10 +14,10 @@ from rainbownet.checks import check_targets, shown, whole, words_of
 from rainbownet.errors import ArchitectureError, DataError
 from rainbownet.graph import Network
 from rainbownet.rainbow.aligner import SampleAligner
-from rainbownet.rainbow.drafts import draft
 from rainbownet.rainbow.fit import aligned_neurons
 from rainbownet.rainbow.presets import BEST, Preset, preset_of
 from rainbownet.rainbow.sample import assemble
+from rainbownet.rainbow.unaligned import unaligned_weights
 from rainbownet.walk import AlignmentImages
 
 KINDS = ("unaligned", "permutation", "rotation", "sampled")
@@ -184,8 +184,8 @@ def _measure_norms(network: Network, images: AlignmentImages) -> None:
     """Give every norm the statistics of the images, layer after layer."""
     reference = network.like(network.example)
     preset = Preset(norms="explicit")
-    drafts = {name: value.clone() for name, value in network.parameters.items()}
-    aligner = SampleAligner(reference, network, drafts, preset, align=False)
+    unaligned = {name: value.clone() for name, value in network.parameters.items()}
+    aligner = SampleAligner(reference, network, unaligned, preset, align=False)
     assemble(reference, network, aligner, images)
 
 
@@ -206,11 +206,11 @@ def _through_rows(
             a, b = (table.rows[name][0] for table in tables)
             rows[name] = neurons_between(a, b, t, straight=straight)
         new = first.like(first.example)
-        drafts = draft(rows, blocks, first, new, preset)
+        unaligned = unaligned_weights(rows, blocks, first, new, preset)
         for name, value in tables[0].kept.items():
             if not first.is_statistic(name) and (value.is_floating_point() or value.is_complex()):
-                drafts[name] = (1 - t) * value + t * tables[1].kept[name]
-        aligner = SampleAligner(first, new, drafts, preset)
+                unaligned[name] = (1 - t) * value + t * tables[1].kept[name]
+        aligner = SampleAligner(first, new, unaligned, preset)
         assemble(first, new, aligner, images)
         return new.root
 

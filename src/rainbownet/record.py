@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rainbownet.version import __version__
+
 
 def plain(value: Any) -> Any:
     """Return JSON values: frames as lists of rows, numbers that are not finite as null."""
@@ -29,8 +31,6 @@ def versions() -> dict[str, str]:
     """Return the versions of the library and of what it computes with."""
     import numpy
     import torch
-
-    from rainbownet import __version__
 
     return {
         "rainbownet": __version__,

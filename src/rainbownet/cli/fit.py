@@ -39,8 +39,8 @@ class Fit(OnNetworks):
         """Fit, write and print."""
         from rainbownet.cli.output import print_table, say, size_text
         from rainbownet.errors import ArchitectureError
+        from rainbownet.facade import fit
         from rainbownet.processes import processes
-        from rainbownet.rainbow import fit
         from rainbownet.rainbow.describe import describe_rainbow, weight_bytes
 
         preset = self.law.chosen()

@@ -105,7 +105,7 @@ class Info(Verb):
 
     def _rainbow(self, path: Path) -> dict[str, Any]:
         from rainbownet.cli.output import print_table, say, size_text
-        from rainbownet.rainbow import load
+        from rainbownet.facade import load
         from rainbownet.rainbow.describe import describe, describe_rainbow, heads, kept_operations, norms, weight_bytes
 
         if self.weights is not None:

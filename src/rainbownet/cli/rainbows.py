@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rainbownet.cli.verb import Verb
 
 if TYPE_CHECKING:
-    from rainbownet.rainbow import Rainbow
+    from rainbownet.facade import Rainbow
 
 Trust = Annotated[bool, Parameter(negative=())]
 
@@ -29,7 +29,7 @@ class OnRainbow(Verb):
 
     def load(self) -> "Rainbow":
         """Read the file."""
-        from rainbownet.rainbow import load
+        from rainbownet.facade import load
 
         return load(self.rainbow, trust=self.trust)
 

@@ -99,7 +99,7 @@ class Report(Verb):
         """Return rainbows and networks, the rainbows first, what to call them, and how they were normalised."""
         from rainbownet.cli.networks import build_all
         from rainbownet.errors import ArchitectureError
-        from rainbownet.rainbow import load
+        from rainbownet.facade import load
 
         files = [Path(name) for name in self.what if Path(name).suffix == ".rainbow"]
         specs = [name for name in self.what if Path(name).suffix != ".rainbow"]

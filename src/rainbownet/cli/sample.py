@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rainbownet.data import Images as DataImages
-    from rainbownet.rainbow import Rainbow
-    from rainbownet.rainbow import Sample as Drawn
+    from rainbownet.facade import Rainbow
+    from rainbownet.rainbow.sample import Sample as Drawn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from torch import nn
 
@@ -16,8 +16,20 @@ from rainbownet.errors import DataError
 from rainbownet.experiments.scales import Scale
 from rainbownet.training import Recipe
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 HUB = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
 """Names on the Hugging Face hub of what is not in the data folder."""
+
+
+class Selection(TypedDict, total=False):
+    """What of a data set: further arguments of `rainbownet.data.load`."""
+
+    limit: int | None
+    classes: Sequence[str | int]
+    random_labels: int
+    grayscale: bool
 
 
 @dataclass(frozen=True)
@@ -40,20 +52,20 @@ class Context:
     report: Callable[[str], None] | None = None
     progress: bool = True
 
-    def source(self, name: str, split: str, **options: Any) -> dict[str, Any]:
+    def source(self, name: str, split: str, **selection: Unpack[Selection]) -> dict[str, Any]:
         """Return the arguments of `rainbownet.data.load` for part of a data set, cut to the scale.
 
         Args:
             name: `cifar10`, `cifar100`, or what `load` takes.
             split: `train` or `test`.
-            options: Further arguments, such as `classes` or `random_labels`, or another `limit`.
+            selection: What of it, `limit` instead of that of the scale.
         """
         folder = None if self.data is None else self.data / name
         source = str(folder) if folder is not None and folder.is_dir() else HUB.get(name, name)
         limit = self.scale.images if split == "train" else self.scale.test
         # The published networks read CIFAR by the mean and deviation of ImageNet.
         scaled = {key: list(values) for key, values in IMAGENET.items()} if name in HUB else {}
-        given = {"source": source, "split": split, "limit": limit} | scaled | options
+        given = {"source": source, "split": split, "limit": limit} | scaled | selection
         return {key: value for key, value in given.items() if value is not None}
 
     def has(self, name: str) -> bool:
@@ -64,9 +76,9 @@ class Context:
             return False
         return True
 
-    def images(self, name: str = "cifar10", split: str = "train", **options: Any) -> Images:
+    def images(self, name: str = "cifar10", split: str = "train", **selection: Unpack[Selection]) -> Images:
         """Return images, cut to the scale."""
-        return load(**self.source(name, split, **options))
+        return load(**self.source(name, split, **selection))
 
     def batches(self, images: Images, count: int | None = None) -> Loader:
         """Return batches to align on: those of the scale, or `count`."""
@@ -83,7 +95,7 @@ class Context:
         widths: Sequence[float | None] = (None,),
         kwargs: Mapping[str, Any] | None = None,
         data: str = "cifar10",
-        **options: Any,
+        **selection: Unpack[Selection],
     ) -> Trained:
         """Return trained networks, those that are not in `runs` trained first.
 
@@ -94,7 +106,7 @@ class Context:
             widths: Widths.
             kwargs: Further arguments of the network.
             data: The data set.
-            options: Further arguments of `rainbownet.data.load`, such as `classes` or `random_labels`.
+            selection: What of it.
         """
         chosen = self.scale.recipe if recipe is None else recipe
         members = grid(
@@ -103,7 +115,7 @@ class Context:
             seeds=seeds,
             widths=widths,
             kwargs=[kwargs or {}],
-            data=self.source(data, "train", **options),
+            data=self.source(data, "train", **selection),
         )
         folder = self.runs / "networks"
         ensemble = train_ensemble(folder, members, device=self.device, progress=self.progress, report=self.report)

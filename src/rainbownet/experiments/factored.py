@@ -9,7 +9,7 @@ import pandas as pd
 from torch import nn
 
 import rainbownet as rn
-from rainbownet.experiments.context import Context
+from rainbownet.experiments.context import Context, Selection
 from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
 from rainbownet.experiments.published import TUTORIAL
 from rainbownet.experiments.verdict import Judgement, share_kept
@@ -24,7 +24,7 @@ LAWS = ("full", "factored", "white")
 
 def compute(context: Context) -> Outcome:
     """Draw a convolutional network from its full, its factored and a white covariance, at several widths."""
-    grey = {"grayscale": True}
+    grey: Selection = {"grayscale": True}
     train, test = context.images(**grey), context.images(split="test", **grey)
     recipe = context.scale.tutorial
     seeds = range(context.scale.width_seeds)

@@ -146,7 +146,7 @@ def draw(tables: Tables) -> Any:
     width_axis(axis, widths)
     axis.set_ylabel("test accuracy, %")
     axis.set_title("Networks drawn from their law", loc="left")
-    legend(axis, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    legend(axis, ncols=2, loc="upper center", anchor=(0.5, -0.12))
     return figure
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 import rainbownet as rn
 from rainbownet.analysis import align_networks, weight_spectra
-from rainbownet.experiments.context import Context
+from rainbownet.experiments.context import Context, Selection
 from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
 from rainbownet.experiments.published import TUTORIAL, TUTORIAL_KNEES, TUTORIAL_LIFT, TUTORIAL_SIMILARITY
 from rainbownet.experiments.verdict import Judgement, at_least, every, share_kept, unknown
@@ -22,7 +22,7 @@ METHODS = {"published method": rn.PAPER.but(flatten="features"), "ours": rn.BEST
 
 def compute(context: Context) -> Outcome:
     """Train perceptrons and convolutional networks, align the former two by two, and resample each."""
-    grey = {"grayscale": True}
+    grey: Selection = {"grayscale": True}
     train, test = context.images(**grey), context.images(split="test", **grey)
     recipe = context.scale.tutorial
     seeds = range(max(2, context.scale.width_seeds))

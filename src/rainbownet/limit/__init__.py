@@ -3,13 +3,12 @@
 from rainbownet.limit.build import build_limit
 from rainbownet.limit.convergence import convergence_rates, limit_distances, log_slope
 from rainbownet.limit.dual import Dual, dual_activation, register
-from rainbownet.limit.file import load_limit, save_limit
 from rainbownet.limit.gram import gram_matrix
 from rainbownet.limit.hermite import HermiteDual
 from rainbownet.limit.kernel import DualKernel, Kernel, append_constant, dual_kernel
 from rainbownet.limit.landmarks import choose_landmarks
 from rainbownet.limit.layers import LimitLayer
-from rainbownet.limit.network import LimitNetwork
+from rainbownet.limit.network import LimitNetwork, load_limit, save_limit
 from rainbownet.limit.nystrom import NystromFeatures
 from rainbownet.limit.pca import KernelPCA, kernel_pca
 from rainbownet.limit.piecewise import PiecewiseLinear

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import fx, nn
 
 from rainbownet.aligned import Alignment, LeastSquares, Procrustes
@@ -21,12 +20,12 @@ from rainbownet.limit.fitting import LayerFit, LimitVisitor, Reservoir
 from rainbownet.limit.layers import LimitFeatures, LimitMap
 from rainbownet.limit.network import LimitNetwork
 from rainbownet.limit.plan import LayerPlan, plan_layers, preactivation
-from rainbownet.limit.surgery import FOLDER, key, with_layers
+from rainbownet.limit.substitution import FOLDER, key, with_layers
 from rainbownet.processes import distributed
 from rainbownet.rainbow.data import RainbowData
-from rainbownet.rainbow.drafts import kept_populations, stream
 from rainbownet.rainbow.neurons import parameters_of
-from rainbownet.walk import HOLDOUT, AlignmentImages
+from rainbownet.rainbow.unaligned import kept_populations, stream
+from rainbownet.walk import AlignmentImages
 from rainbownet.walk.plan import ROWS_PER_CHANNEL, default_images
 
 CANDIDATES = 8
@@ -38,17 +37,13 @@ PARTS = ("features", "map")
 
 def build_limit(
     rainbow: RainbowData,
-    loader: Any,
+    images: Any,
     *,
     landmarks: int = 1024,
     method: str = "rpcholesky",
     layers: str | Sequence[str] | None = None,
     seed: int = 0,
     alignment: Alignment | str | None = None,
-    max_images: int | None = None,
-    holdout: float = HOLDOUT,
-    budget: int | str | None = None,
-    device: torch.device | str | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> LimitNetwork:
     """Compute the network that samples of a rainbow tend to as their width grows.
@@ -66,16 +61,13 @@ def build_limit(
 
     Args:
         rainbow: The fitted rainbow; its laws must be Gaussian, White or Kronecker.
-        loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
+        images: `AlignmentImages`, or a loader that they are made of; by default as many as sampling takes, and ten rows
+            for each landmark.
         landmarks: Landmarks of each layer, fewer where fewer rows explain the kernel or there are fewer.
         method: How they are chosen, see `choose_landmarks`.
         layers: Prefixes of the modules whose neurons go to the limit; the others keep the trained ones. All by default.
         seed: Seed of the choice of landmarks.
         alignment: `Procrustes` or `LeastSquares`; the rainbow's by default.
-        max_images: Images to align on; by default what sampling takes, and ten rows for each landmark.
-        holdout: Share of the images that is kept to measure the alignment, at most one half.
-        budget: Bytes of activations held in memory; what exceeds them goes to disk.
-        device: Where to compute; that of the loader's images by default.
         progress: Called with the stages done and their number.
 
     Returns:
@@ -89,6 +81,7 @@ def build_limit(
         RainbowError: If an option has no meaning.
 
     Example:
+        >>> import torch
         >>> from rainbownet import fit
         >>> generator = torch.Generator().manual_seed(0)
         >>> net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3))
@@ -105,7 +98,7 @@ def build_limit(
     chosen = preset.but(alignment=alignment).alignment
     _check(chosen, landmarks, preset.flatten)
     seed = seed_of(seed)
-    images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
+    images = AlignmentImages.of(images)
     reference = rainbow.network.like(images.example)
     if images.example.is_complex():
         raise RainbowError("loader: its inputs are complex; limits are computed for real networks")

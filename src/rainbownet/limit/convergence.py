@@ -22,7 +22,7 @@ from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.presets import Draw, Tie
 from rainbownet.rainbow.sample import draw_sample
 from rainbownet.spectra.decay import fit_power_law
-from rainbownet.walk import HOLDOUT
+from rainbownet.walk import HOLDOUT, AlignmentImages
 
 OUTPUT = "output"
 """The name under which distances of outputs are listed."""
@@ -100,26 +100,15 @@ def limit_distances(
     """
     if not widths or not seeds:
         raise RainbowError(f"widths, seeds: expected at least one of each, got {list(widths)} and {list(seeds)}")
+    preset = rainbow.preset.but(alignment=alignment, draw=draw, tie=tie)
     few = inputs[:pairs]
     kernels = {name: limit.kernel(few, layer=name) for name in limit.paths}
     target = _outputs(limit, inputs)
     rows: list[dict[str, Any]] = []
     for width in widths:
         for seed in seeds:
-            sample = draw_sample(
-                rainbow,
-                loader,
-                width=width,
-                seed=seed,
-                layers=layers,
-                alignment=alignment,
-                draw=draw,
-                tie=tie,
-                max_images=max_images,
-                holdout=holdout,
-                budget=budget,
-                device=device,
-            ).network
+            images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
+            sample = draw_sample(rainbow, images, preset=preset, width=width, seed=seed, layers=layers).network
             values = layer_values(sample, limit, few)
             at = {"width": float(width), "seed": seed}
             for name, kernel in kernels.items():

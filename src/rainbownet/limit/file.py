@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -21,39 +21,34 @@ from rainbownet.graph.program import to_program
 from rainbownet.graph.rebuild import from_program, in_memory, read_program
 from rainbownet.graph.vocabulary import DTYPES
 from rainbownet.limit.layers import LimitLayer, LimitMap
-from rainbownet.limit.network import LimitNetwork
-from rainbownet.limit.surgery import FOLDER
+from rainbownet.limit.substitution import FOLDER
 
 FORMAT = 1
 _FIELDS = {"program": dict, "layers": dict, "table": list, "provenance": dict}
 
 
-def save_limit(limit: LimitNetwork, path: str | PathLike[str]) -> int:
-    """Write a limit network to a file.
+class LimitParts(NamedTuple):
+    """What a limit network is made of, as `LimitNetwork` has it."""
 
-    The file holds its parameters, landmarks included, and its operations by name.
+    network: fx.GraphModule
+    paths: Mapping[str, str]
+    table: pd.DataFrame
+    provenance: dict[str, Any]
+    ends: Mapping[str, str]
 
-    Args:
-        limit: What to write.
-        path: Where.
 
-    Returns:
-        Size of the file in bytes.
-
-    Raises:
-        FileError: If it cannot be written; nothing is left behind.
-        UnsupportedOp: If it holds a module that is not one of torch.nn.
-    """
-    layers = {
-        name: {
-            "path": limit.paths[name],
+def write(limit: LimitParts, path: str | PathLike[str]) -> int:
+    """Write a limit network to a file and return its size in bytes; see `rainbownet.limit.save_limit`."""
+    layers = {}
+    for name, place in limit.paths.items():
+        layer: Any = fetch(limit.network, place)
+        layers[name] = {
+            "path": place,
             "activation": to_program(layer.activation),
             "dim": layer.dim,
             "mean": layer.mean,
             "end": limit.ends[name],
         }
-        for name, layer in limit.layers.items()
-    }
     metadata = {
         "format": FORMAT,
         "program": to_program(_without_layers(limit)),
@@ -64,19 +59,8 @@ def save_limit(limit: LimitNetwork, path: str | PathLike[str]) -> int:
     return write_tensors(path, limit.network.state_dict(), {"rainbownet.limit": json.dumps(metadata)})
 
 
-def load_limit(path: str | PathLike[str]) -> LimitNetwork:
-    """Read a limit network.
-
-    Args:
-        path: A file written by `LimitNetwork.save`.
-
-    Returns:
-        The network, in evaluation mode, equal to the one that was saved bit by bit.
-
-    Raises:
-        FileError: If the file is missing, damaged, not a limit network, of a newer format, or names what is not on the
-            closed list.
-    """
+def read(path: str | PathLike[str]) -> LimitParts:
+    """Read what a limit network is made of; see `rainbownet.limit.load_limit`."""
     path = Path(path)
     metadata, tensors = _read(path)
     rows = metadata["table"]
@@ -104,7 +88,7 @@ def load_limit(path: str | PathLike[str]) -> LimitNetwork:
         raise FileError(f"{path}: not a complete limit network: its table is damaged ({reason(error)})") from error
     paths = {name: place for name, (place, _) in layers.items()}
     ends = {name: described["end"] for name, described in metadata["layers"].items()}
-    return LimitNetwork(network.eval().requires_grad_(False), paths, table, metadata["provenance"], ends).eval()
+    return LimitParts(network.eval().requires_grad_(False), paths, table, metadata["provenance"], ends)
 
 
 def _layer(
@@ -164,7 +148,7 @@ def _check_state(path: Path, network: nn.Module, tensors: Mapping[str, torch.Ten
             raise FileError(f"{path}: not a complete limit network: its tensor {key!r} is {seen}, needed is {needed}")
 
 
-def _without_layers(limit: LimitNetwork) -> fx.GraphModule:
+def _without_layers(limit: LimitParts) -> fx.GraphModule:
     """Return the network with modules of torch.nn in place of the layers of infinite width."""
     root = nn.Module()
     for name, module in limit.network.named_children():

@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 
 from rainbownet.errors import RainbowError
 from rainbownet.graph.nodes import evaluate, fetch
+from rainbownet.limit.file import LimitParts, read, write
 from rainbownet.limit.layers import LimitLayer
 
 _REMEMBERED = 1 << 30
@@ -130,9 +131,7 @@ class LimitNetwork(nn.Module):
         return out
 
     def save(self, path: str | PathLike[str]) -> int:
-        """Write the network to one safetensors file, atomically; see `rainbownet.limit.file.save_limit`."""
-        from rainbownet.limit.file import save_limit
-
+        """Write the network to one safetensors file, atomically; see `save_limit`."""
         return save_limit(self, path)
 
     def _positions(self, x: Tensor, layer: str) -> Float[Tensor, "b p s"]:
@@ -145,6 +144,41 @@ class LimitNetwork(nn.Module):
         if layer not in self.paths:
             raise RainbowError(f"layer: no layer {layer!r} of infinite width; there are {list(self.paths)}")
         return layer
+
+
+def save_limit(limit: LimitNetwork, path: str | PathLike[str]) -> int:
+    """Write a limit network to a file.
+
+    The file holds its parameters, landmarks included, and its operations by name.
+
+    Args:
+        limit: What to write.
+        path: Where.
+
+    Returns:
+        Size of the file in bytes.
+
+    Raises:
+        FileError: If it cannot be written; nothing is left behind.
+        UnsupportedOp: If it holds a module that is not one of torch.nn.
+    """
+    return write(LimitParts(limit.network, limit.paths, limit.table, limit.provenance, limit.ends), path)
+
+
+def load_limit(path: str | PathLike[str]) -> LimitNetwork:
+    """Read a limit network.
+
+    Args:
+        path: A file written by `LimitNetwork.save`.
+
+    Returns:
+        The network, in evaluation mode, equal to the one that was saved bit by bit.
+
+    Raises:
+        FileError: If the file is missing, damaged, not a limit network, of a newer format, or names what is not on the
+            closed list.
+    """
+    return LimitNetwork(*read(path)).eval()
 
 
 class _Reread:

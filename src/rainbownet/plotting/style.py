@@ -60,9 +60,24 @@ def log_ticks(axis: Any, values: Iterable[float]) -> None:
     axis.minorticks_off()
 
 
-def legend(axis: Any, **options: Any) -> None:
-    """Add a legend without a frame."""
-    axis.legend(frameon=False, fontsize=8.5, **options)
+def legend(
+    axis: Any,
+    *,
+    title: str | None = None,
+    ncols: int = 1,
+    loc: str = "best",
+    anchor: tuple[float, float] | None = None,
+) -> None:
+    """Add a legend without a frame.
+
+    Args:
+        axis: Where.
+        title: What stands above it.
+        ncols: Its columns.
+        loc: Which corner or side of it is placed, as matplotlib names them.
+        anchor: Where that is placed, as shares of the axes; inside them by default.
+    """
+    axis.legend(frameon=False, fontsize=8.5, title=title, ncols=ncols, loc=loc, bbox_to_anchor=anchor)
 
 
 def save(figure: Any, path: Path) -> None:

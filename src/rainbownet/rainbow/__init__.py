@@ -1,7 +1,7 @@
-"""Rainbow: the law of a network's neurons, fitted, sampled, saved and loaded."""
+"""Rainbow: the law of a network's neurons as data: fitted, drawn, written and read."""
 
-from rainbownet.rainbow.fit import fit
-from rainbownet.rainbow.model import Rainbow, load
-from rainbownet.rainbow.sample import Sample
+from rainbownet.rainbow.data import RainbowData
+from rainbownet.rainbow.fit import fit_laws
+from rainbownet.rainbow.sample import Sample, draw_sample
 
-__all__ = ["Rainbow", "Sample", "fit", "load"]
+__all__ = ["RainbowData", "Sample", "draw_sample", "fit_laws"]

@@ -1,4 +1,4 @@
-"""What sampling does on the way of a walk: accumulate moments, rotate drafts into place, measure norms."""
+"""What sampling does on the way of a walk: accumulate moments, rotate unaligned weights into place, measure norms."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,11 +38,11 @@ class SampleAligner(Visitor):
     Args:
         reference: The reference network.
         new: The resized network, whose parameters are written on the way.
-        drafts: Its drawn parameters, reading the reference's channels.
+        unaligned: Its drawn parameters, reading the reference's channels.
         preset: Which alignment, and what it acts on at a flatten.
         kept: Populations that keep their trained neurons.
         features: Collects what the classifier reads, or nothing.
-        align: Whether drafts read the reference's channels; else they are written as they are and norms are measured.
+        align: Whether these read the reference's channels; else they are written as they are and norms are measured.
         measure: Whether maps are measured on the images they were fitted to, none being held out.
     """
 
@@ -50,7 +50,7 @@ class SampleAligner(Visitor):
         self,
         reference: Network,
         new: Network,
-        drafts: Mapping[str, Tensor],
+        unaligned: Mapping[str, Tensor],
         preset: Preset,
         *,
         kept: frozenset[str] = frozenset(),
@@ -58,7 +58,7 @@ class SampleAligner(Visitor):
         align: bool = True,
         measure: bool = False,
     ) -> None:
-        self.reference, self.new, self.drafts, self.preset = reference, new, drafts, preset
+        self.reference, self.new, self.unaligned, self.preset = reference, new, unaligned, preset
         self.features = features
         self._parameters = new.parameters
         changed = _downstream(reference, kept)
@@ -73,13 +73,13 @@ class SampleAligner(Visitor):
                 wider = map_size(other, preset.flatten) > map_size(reader, preset.flatten)
                 keep = preset.alignment.needs_right_self or (measure and wider)
                 self._aligned[key] = _Aligned(reader, other, True, PairMoments(reader.layer, right_self=keep))
-            self._aligned[key].real &= not drafts[reader.parameter].is_complex()
+            self._aligned[key].real &= not unaligned[reader.parameter].is_complex()
             self._waiting[reader.parameter] = self._aligned[key]
         self._readers = {reader.parameter: reader for reader in reference.readers}
         self._used = {node: self._parameters_read_by(node) for node in reference.traced.graph.nodes}
-        for name, draft in drafts.items():
+        for name, value in unaligned.items():
             if name not in self._waiting:
-                self._write(name, draft)
+                self._write(name, value)
         # Nothing waits for a folded norm: it is measured for the record.
         folded = parameters_of(reference, fold=preset.norms == "folded").folded
         self._folded = {norm.node: norm for norm in folded}
@@ -110,9 +110,9 @@ class SampleAligner(Visitor):
     def ready(self, node: fx.Node) -> None:
         """Write a layer's weight, or a norm's statistics."""
         for name in self._used[node]:
-            draft = self.drafts[name]
+            weights = self.unaligned[name]
             maps = self._solved(self._waiting[name])
-            self._write(name, read_through(draft, self._readers[name], maps, self.preset.flatten))
+            self._write(name, read_through(weights, self._readers[name], maps, self.preset.flatten))
         if node in self._measured:
             self._set_statistics(self.new, node, 1)
         if node in self._batch:

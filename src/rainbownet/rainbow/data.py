@@ -22,15 +22,7 @@ T = TypeVar("T", bound="RainbowData")
 class RainbowData:
     """Laws of neurons around a reference network; what can be done with them is `rainbownet.Rainbow`.
 
-    Attributes:
-        network: The reference, its neurons as the laws keep them (exactly the trained ones unless a rank was cut).
-        laws: The fitted law of each population that is drawn, by the population's name.
-        preset: How it was fitted, and the defaults of sampling.
-        networks: Number of trained networks it was fitted on.
-        provenance: What is known of the data: shape, fingerprint, number of images.
-        alignment: Where several networks were fitted, how well they match: a row per layer and network, `layer`,
-            `network`, `channels`, `rows`, `similarity`, `error` on the images fitted, `held_rows`, `held_similarity`,
-            `held_error` on the others. Empty for one network, and not kept in files.
+    Its attributes are described there.
     """
 
     network: Network

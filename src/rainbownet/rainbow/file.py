@@ -111,25 +111,7 @@ def _check_arguments(path: Any, architecture: Any, kwargs: Any) -> None:
 
 
 def read(path: str | PathLike[str], *, network: nn.Module | None = None, trust: bool = False) -> RainbowData:
-    """Read a rainbow.
-
-    A file is data: it names operations of a closed list, and the reference networks, and its sizes are bounded by the
-    tensors in it. Code of anybody else's runs only if the caller brings it as `network` or trusts the file.
-
-    Args:
-        path: A file written by `Rainbow.save`.
-        network: A module of the architecture that was fitted, its weights whatever they are: for networks of the user's
-            own classes. Without it the network is built from the file.
-        trust: Whether a factory that the file names, `package.module:factory`, may be imported and called, with
-            whatever it does.
-
-    Returns:
-        The rainbow.
-
-    Raises:
-        FileError: If the file is missing, damaged, not a rainbow, of a newer format, or needs `network` or `trust`.
-        ArchitectureError: If `network` has another architecture.
-    """
+    """Read a rainbow; see `rainbownet.load`, which has its arguments and errors."""
     path = Path(path_of("path", path))
     metadata, tensors = _read(path)
     with _blamed(path):

@@ -3,110 +3,52 @@
 import hashlib
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from rainbownet.aligned import Alignment
-from rainbownet.aligned.basis import Flatten, read_through
-from rainbownet.checks import modules
+from rainbownet.aligned.basis import read_through
 from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
-from rainbownet.laws import Law
-from rainbownet.rainbow.data import Neurons, kept_parameters, realise, rows_of
-from rainbownet.rainbow.model import Rainbow
+from rainbownet.rainbow.data import Neurons, RainbowData, kept_parameters, realise, rows_of
 from rainbownet.rainbow.neurons import parameters_of
-from rainbownet.rainbow.presets import BEST, Draw, Norms, Preset, Tie, preset_of
+from rainbownet.rainbow.presets import Preset
 from rainbownet.rainbow.several import maps_from_reference
-from rainbownet.walk import HOLDOUT, AlignmentImages
+from rainbownet.walk import AlignmentImages
 
 
-def fit(
-    nets: nn.Module | Sequence[nn.Module],
-    loader: Any,
+def fit_laws(
+    modules: Sequence[nn.Module],
+    images: AlignmentImages,
+    preset: Preset,
     *,
-    preset: Preset | str = BEST,
-    law: Law | str | None = None,
-    alignment: Alignment | str | None = None,
-    draw: Draw | None = None,
-    tie: Tie | None = None,
-    flatten: Flatten | None = None,
-    norms: Norms | None = None,
     head: str | Sequence[str] = "auto",
     strict: bool = False,
-    reference: str = "first",
-    max_images: int | None = None,
-    holdout: float = HOLDOUT,
-    budget: int | str | None = None,
-    device: torch.device | str | None = None,
-) -> Rainbow:
-    """Fit the law of the neurons of one trained network, or of several of one architecture.
-
-    One network needs no data but one batch, to see shapes. The neurons of several are brought to the first one's
-    channels by rotations (R16), computed in one pass over the data, or in three when they are aligned to their mean.
+    mean: bool = False,
+) -> RainbowData:
+    """Fit the law of the neurons of networks of one architecture; see `rainbownet.fit`.
 
     Args:
-        nets: A trained module, or a sequence of modules with the same operations and shapes.
-        loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
-        preset: How to fit, and the defaults of sampling; `"best"` or `"paper"` as well.
-        law: The law of the neurons, an object or such as `"gaussian:rank=32"`; this option and the next five are
-            those of the preset by default.
-        alignment: How samples' channels are mapped onto the reference's, an object or such as `"procrustes"`.
-        draw: How laws are drawn.
-        tie: Whether layers that write the same neurons draw them together.
-        flatten: What maps act on at a flatten.
-        norms: Whether batch norms are folded into the laws of the layers before them.
-        head: Which layers are aligned but not drawn; `"auto"`: those that write the output.
+        modules: The trained networks.
+        images: The images to align on.
+        preset: How to fit.
+        head: Which layers are aligned but not drawn.
         strict: Refuse a network of which something is kept trained for want of a rule, instead of a warning.
-        reference: `"first"`: align to the first network; `"mean"`: to the mean of the aligned networks, aligned twice
-            more (the first network remains the one whose channels are the basis).
-        max_images: Images used to align several networks; all the loader yields by default.
-        holdout: Share of them that is kept to measure the alignment, at most one half.
-        budget: Bytes of activations held in memory, such as `"2GiB"`; what exceeds them goes to disk.
-        device: Where to compute; that of the loader's images by default.
-
-    Returns:
-        The rainbow.
-
-    Raises:
-        ArchitectureError: If a network cannot be traced, differs in architecture from the first, or has no such head.
-        UnsupportedOp: If an operation has no rule and `strict` is set.
-        DataError: If the loader is empty or does not fit the network.
-        LawError: If a law cannot be fitted.
-
-    Example:
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3))
-        >>> data = [torch.randn(800, 4, generator=generator)]
-        >>> rainbow = fit(net, data)
-        >>> {name: (len(law.neurons()), law.rank) for name, law in rainbow.laws.items()}
-        {'0': (32, 5)}
-        >>> rainbow.sample(data, width=2)
-        Sequential(
-          (0): Linear(in_features=4, out_features=64, bias=True)
-          (1): ReLU()
-          (2): Linear(in_features=64, out_features=3, bias=True)
-        )
+        mean: Whether to align to the mean of the aligned networks instead of to the first one.
     """
-    given = modules("nets", nets)
-    if reference not in ("first", "mean"):
-        raise RainbowError(f"reference: expected 'first' or 'mean', got {reference!r}")
-    chosen = preset_of(preset).but(law=law, alignment=alignment, draw=draw, tie=tie, flatten=flatten, norms=norms)
-    images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
-    networks = [Network(module, images.example, head=head, strict=strict) for module in given]
-    _warn_of_kept(networks[0], type(given[0]).__name__)
+    networks = [Network(module, images.example, head=head, strict=strict) for module in modules]
+    _warn_of_kept(networks[0], type(modules[0]).__name__)
     for i, network in enumerate(networks):
         networks[0].check_same(network, f"network {i}")
         _check_finite(network, f"network {i}")
-    if not rows_of(networks[0], networks[0].parameters, chosen):
+    if not rows_of(networks[0], networks[0].parameters, preset):
         raise ArchitectureError(
             "nets: no neuron can be drawn: every layer writes the output, is a head, or is kept trained; a rainbow "
             "needs a hidden layer"
         )
-    neurons, table = aligned_neurons(networks, images, chosen, mean=reference == "mean")
-    return _with_laws(networks[0], neurons, chosen, images, table)
+    neurons, table = aligned_neurons(networks, images, preset, mean=mean)
+    return _with_laws(networks[0], neurons, preset, images, table)
 
 
 def aligned_neurons(
@@ -135,13 +77,13 @@ def aligned_neurons(
 
 def _with_laws(
     network: Network, neurons: Sequence[Neurons], preset: Preset, images: AlignmentImages, alignment: pd.DataFrame
-) -> Rainbow:
+) -> RainbowData:
     laws = {}
     for name, (first, blocks) in neurons[0].rows.items():
         rows = torch.cat([own.rows[name][0] for own in neurons])
         if not rows.any():
             warnings.warn(
-                f"population {name!r}: every one of its {len(rows)} neurons is zero", RainbowWarning, stacklevel=3
+                f"population {name!r}: every one of its {len(rows)} neurons is zero", RainbowWarning, stacklevel=4
             )
         laws[name] = preset.law.fit(rows, blocks, reference=len(first), name=name)
     kept = {name: _mean(name, [own.kept[name] for own in neurons], network) for name in neurons[0].kept}
@@ -152,7 +94,7 @@ def _with_laws(
         "fingerprint": hashlib.sha256(example.cpu().contiguous().numpy().tobytes()).hexdigest()[:16],
         **images.origin,
     }
-    return Rainbow(network, laws, preset, len(neurons), provenance, alignment)
+    return RainbowData(network, laws, preset, len(neurons), provenance, alignment)
 
 
 def _mean(name: str, values: list[Tensor], network: Network) -> Tensor:
@@ -180,7 +122,7 @@ def _warn_of_kept(network: Network, name: str) -> None:
             f"network {name}: {100 * network.share_drawn:.1f} % of its parameters are drawn, the others are kept as "
             f"trained or aligned: {kept[0].why}{more}",
             RainbowWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

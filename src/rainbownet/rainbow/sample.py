@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from rainbownet.aligned import Alignment
-from rainbownet.aligned.basis import Flatten
 from rainbownet.checks import seed_of
 from rainbownet.graph import Network
 from rainbownet.graph.network import Width
@@ -19,10 +16,10 @@ from rainbownet.laws import CopyScore, copy_score
 from rainbownet.rainbow.aligner import SampleAligner
 from rainbownet.rainbow.classifier import Classifier, Features, check_one_process, retrain
 from rainbownet.rainbow.data import RainbowData
-from rainbownet.rainbow.drafts import draft, draw_rows, kept_populations
-from rainbownet.rainbow.presets import Draw, Preset, Tie
+from rainbownet.rainbow.presets import Preset
+from rainbownet.rainbow.unaligned import draw_rows, kept_populations, unaligned_weights
 from rainbownet.rainbow.widths import width_of
-from rainbownet.walk import HOLDOUT, AlignmentImages, WalkReport
+from rainbownet.walk import AlignmentImages, WalkReport
 
 
 @dataclass(frozen=True)
@@ -58,30 +55,34 @@ class Sample:
 
 def draw_sample(
     rainbow: RainbowData,
-    loader: Any,
+    images: AlignmentImages,
     *,
+    preset: Preset | None = None,
     width: Width = 1.0,
     seed: int = 0,
     layers: str | Sequence[str] | None = None,
     until: str | None = None,
     classifier: Classifier = "aligned",
-    alignment: Alignment | str | None = None,
-    draw: Draw | None = None,
-    tie: Tie | None = None,
-    flatten: Flatten | None = None,
-    max_images: int | None = None,
-    holdout: float = HOLDOUT,
-    budget: int | str | None = None,
-    device: torch.device | str | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Sample:
-    """Draw a new network from a rainbow; see `Rainbow.draw`."""
+    """Draw a new network from a rainbow; see `rainbownet.Rainbow.draw`.
+
+    Args:
+        rainbow: The laws and their reference.
+        images: The images to align on.
+        preset: How to draw; as the rainbow says by default.
+        width: A factor on the number of neurons, or one per module prefix.
+        seed: Seed of the draws.
+        layers: Prefixes of what is drawn.
+        until: Prefix of the last module that is drawn, instead of `layers`.
+        classifier: Whether and how the classifier is retrained.
+        progress: Called with the stages done and their number.
+    """
     seed = seed_of(seed)
-    preset = rainbow.preset.but(alignment=alignment, draw=draw, tie=tie, flatten=flatten)
+    preset = rainbow.preset if preset is None else preset
     width_of(width)
     if classifier != "aligned":
         check_one_process(classifier)
-    images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
     reference = rainbow.network.like(images.example)
     kept = kept_populations(reference, layers, until)
     new = reference.resized(width, keep=kept)
@@ -91,7 +92,7 @@ def draw_sample(
     aligner = SampleAligner(
         reference,
         new,
-        draft(rows, blocks, reference, new, preset),
+        unaligned_weights(rows, blocks, reference, new, preset),
         preset,
         kept=kept,
         features=features,
@@ -114,12 +115,12 @@ def assemble(
     *,
     progress: Callable[[int, int], object] | None = None,
 ) -> WalkReport:
-    """Walk the reference and a new network together, so that the drafts of the new one are rotated into place.
+    """Walk the reference and a new network together, which rotates the weights of the new one into place.
 
     Args:
         reference: The reference network.
         new: The new network, written in place.
-        aligner: Holds its drafts.
+        aligner: Holds its unaligned weights.
         images: The images to align on.
         progress: Called with the stages done and their number.
 

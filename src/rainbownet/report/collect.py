@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import nn
 
 from rainbownet.aligned.compare import compare
@@ -13,18 +12,19 @@ from rainbownet.analysis.one_basis import align_networks
 from rainbownet.checks import sequence_of
 from rainbownet.errors import RainbowError, RainbowWarning
 from rainbownet.laws.factor import thin_factor
+from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.describe import describe, heads, weight_bytes
-from rainbownet.rainbow.fit import fit
-from rainbownet.rainbow.model import Rainbow
+from rainbownet.rainbow.fit import fit_laws
 from rainbownet.rainbow.presets import BEST, Preset
-from rainbownet.rainbow.sample import Sample
+from rainbownet.rainbow.sample import Sample, draw_sample
+from rainbownet.record import versions
 from rainbownet.report.findings import findings
 from rainbownet.report.layers import add_layer, count_rejections, extended, rows_of_aligned, rows_of_network
 from rainbownet.report.result import Report
 from rainbownet.spectra.measures import effective_rank
 from rainbownet.walk import AlignmentImages
 
-Subject = Rainbow | nn.Module
+Subject = RainbowData | nn.Module
 """What a report is about."""
 
 RAINBOW, WHITE = "rainbow", "white control"
@@ -47,21 +47,7 @@ def collect(
 ) -> Report:
     """Compute what a report shows.
 
-    Args:
-        subjects: A rainbow, a trained network, or several of one architecture. Networks are fitted together; several
-            rainbows are compared by their reference networks, and the first one is sampled.
-        loader: Yields inputs or (inputs, targets), as often as it is asked. A rainbow can do without: then nothing is
-            aligned, sampled or compared.
-        test: Labelled images, as `rainbownet.training.evaluate` takes them, to classify.
-        widths: Widths of the samples, each beside its white control; none for no samples.
-        seed: Seed of the draws and of the tests.
-        preset: How networks are fitted; a rainbow has its own.
-        names: What to call the networks.
-        title: Title of the page.
-        max_images: Images to align on; enough for the width by default.
-        holdout: Share of them kept to measure alignments.
-        facts: What else to say of the networks and images, as label → text.
-        progress: Called with the steps done and their number.
+    The parameters are those of `rainbownet.write_report`.
 
     Returns:
         The numbers.
@@ -79,11 +65,11 @@ def collect(
         0      2        rainbow
         1      2  white control
     """
-    if not isinstance(subjects, (Rainbow, nn.Module)):
+    if not isinstance(subjects, (RainbowData, nn.Module)):
         sequence_of("subjects", subjects, "rainbows or networks")
-    things = [subjects] if isinstance(subjects, (Rainbow, nn.Module)) else list(subjects)
+    things = [subjects] if isinstance(subjects, (RainbowData, nn.Module)) else list(subjects)
     labels = _checked(things, loader, names, widths)
-    report = Report(title, versions=_versions())
+    report = Report(title, versions=versions())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RainbowWarning)
         _Steps(report, things, labels, loader, test, widths, seed, preset, max_images, holdout, progress).run()
@@ -117,12 +103,12 @@ class _Steps:
         self.widths = list(widths) if loader is not None else []
         self.seed, self.max_images, self.holdout, self.progress = seed, max_images, holdout, progress
         self.things, self.preset = things, preset
-        self.modules = [thing.reference if isinstance(thing, Rainbow) else thing for thing in things]
+        self.modules = [thing.reference if isinstance(thing, RainbowData) else thing for thing in things]
         self.done, self.steps = 0, 3 + len(things) - 1 + 2 * len(self.widths)
 
     def run(self) -> None:
         first = self.things[0]
-        rainbow = first if isinstance(first, Rainbow) else self._fitted()
+        rainbow = first if isinstance(first, RainbowData) else self._fitted()
         self._step()
         self._about(rainbow)
         self._networks()
@@ -132,11 +118,11 @@ class _Steps:
         for width in self.widths:
             self._samples(rainbow, width)
 
-    def _fitted(self) -> Rainbow:
+    def _fitted(self) -> RainbowData:
         assert self.loader is not None
-        return fit(self.modules, self.loader, preset=self.preset, max_images=self.max_images)
+        return fit_laws(self.modules, AlignmentImages.of(self.loader, max_images=self.max_images), self.preset)
 
-    def _about(self, rainbow: Rainbow) -> None:
+    def _about(self, rainbow: RainbowData) -> None:
         options, report = rainbow.preset.to_dict(), self.report
         report.fitted = rainbow.networks
         report.facts["Networks"] = f"{rainbow.networks} behind the law"
@@ -169,7 +155,7 @@ class _Steps:
         self.report.networks = pd.DataFrame(rows)
         self._step()
 
-    def _layers(self, rainbow: Rainbow) -> None:
+    def _layers(self, rainbow: RainbowData) -> None:
         if self.loader is None:
             layers = list(rows_of_network(rainbow.network))
         else:
@@ -203,10 +189,11 @@ class _Steps:
         if tables:
             self.report.comparison = pd.concat(tables, ignore_index=True)
 
-    def _samples(self, rainbow: Rainbow, width: float | int) -> None:
+    def _samples(self, rainbow: RainbowData, width: float | int) -> None:
         assert self.loader is not None
         for law, own in ((RAINBOW, rainbow), (WHITE, rainbow.white())):
-            drawn = own.draw(self.loader, width=width, seed=self.seed, max_images=self.max_images, holdout=self.holdout)
+            images = AlignmentImages.of(self.loader, max_images=self.max_images, holdout=self.holdout)
+            drawn = draw_sample(own, images, width=width, seed=self.seed)
             row = {"width": width, "law": law} | self._score(drawn.network) | _quality(drawn)
             table: Any = drawn.alignment[["layer", "cosine", "error"]]
             table.insert(0, "width", width)
@@ -234,7 +221,7 @@ def _checked(
     """Return the names of the networks."""
     if not things:
         raise RainbowError("subjects: an empty sequence; a rainbow or a network is needed")
-    if loader is None and (len(things) > 1 or not isinstance(things[0], Rainbow)):
+    if loader is None and (len(things) > 1 or not isinstance(things[0], RainbowData)):
         raise RainbowError("loader: networks need images to be fitted or compared on; only one rainbow does without")
     if loader is not None:
         AlignmentImages(loader).check_passes(2, "a report")
@@ -247,7 +234,7 @@ def _checked(
     return list(names)
 
 
-def _populations(rainbow: Rainbow) -> pd.DataFrame:
+def _populations(rainbow: RainbowData) -> pd.DataFrame:
     table = describe(rainbow.network)
     ranks, effective = [], []
     for name in table["population"]:
@@ -288,9 +275,3 @@ def _worded(options: dict[str, Any]) -> str:
 
 def _name(value: Any) -> Any:
     return value["name"] if isinstance(value, dict) else value
-
-
-def _versions() -> dict[str, str]:
-    from rainbownet import __version__
-
-    return {"rainbownet": __version__, "torch": torch.__version__, "pandas": pd.__version__}

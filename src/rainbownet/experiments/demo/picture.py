@@ -51,7 +51,7 @@ def _widths(axis: Any, results: Results) -> None:
     axis.set_ylim(0, 104)
     axis.set_ylabel("test accuracy, %")
     _finish(axis, "Any width, no training", "what the white control reaches owes nothing to the law")
-    legend(axis, loc="center right", bbox_to_anchor=(1.0, 0.56))
+    legend(axis, loc="center right", anchor=(1.0, 0.56))
 
 
 def _layers(axis: Any, results: Results) -> None:
@@ -92,7 +92,7 @@ def _sizes(axis: Any, results: Results) -> None:
     _finish(
         axis, "How small can the file be?", "laws cut to directions that hold so much of their energy; samples at ×2"
     )
-    legend(axis, loc="center right", bbox_to_anchor=(0.72, 0.3))
+    legend(axis, loc="center right", anchor=(0.72, 0.3))
 
 
 def _readings(axis: Any, results: Results, width: float) -> None:

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from rainbownet.aligned.compare import compare
 from rainbownet.data import Images, Loader, load, loader
 from rainbownet.experiments.demo.results import Results, Settings
+from rainbownet.facade import Rainbow, fit
+from rainbownet.facade import load as load_rainbow
 from rainbownet.laws import Gaussian
 from rainbownet.nets import build
-from rainbownet.rainbow import Rainbow, Sample, fit
-from rainbownet.rainbow import load as load_rainbow
 from rainbownet.rainbow.describe import weight_bytes
 from rainbownet.rainbow.presets import BEST, PAPER, Preset
+from rainbownet.rainbow.sample import Sample
 from rainbownet.training import RECIPES, evaluate, train
 
 METHODS: dict[str, Preset] = {"published": PAPER, "best": BEST}

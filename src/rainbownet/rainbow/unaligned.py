@@ -1,4 +1,4 @@
-"""Drafts: drawn parameters that still read the reference's channels, before the walk rotates them."""
+"""Unaligned weights: drawn parameters that still read the reference's channels, before the walk rotates them."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -72,7 +72,7 @@ def draw_rows(
     return rows
 
 
-def draft(
+def unaligned_weights(
     rows: Mapping[str, Tensor],
     blocks: Mapping[str, Sequence[Block]],
     reference: Network,
@@ -93,35 +93,35 @@ def draft(
         the reference's size.
     """
     parameters = parameters_of(reference, fold=preset.norms == "folded")
-    drafts = _empty(reference, new, parameters.values)
+    unaligned = _empty(reference, new, parameters.values)
     for name, value in parameters.fixed.items():
-        drafts[name].fill_(value)
+        unaligned[name].fill_(value)
     mine = {population.key: population for population in reference.populations}
     for population in new.populations:
         old = mine[population.key]
         own = [name for name in old.slots if name not in parameters.fixed]
         if old.name in rows:
-            scatter(population, rows[old.name], blocks[old.name], drafts)
+            scatter(population, rows[old.name], blocks[old.name], unaligned)
             own = [name for name in own if reference.is_statistic(name) and preset.draw == "identity"]
         if own:
-            scatter(population, *gather(old, parameters.values, own), drafts)
-    return drafts
+            scatter(population, *gather(old, parameters.values, own), unaligned)
+    return unaligned
 
 
 def _empty(reference: Network, new: Network, values: dict[str, Tensor]) -> dict[str, Tensor]:
     reads = {reader.parameter: reader.axis for reader in reference.readers}
     owned = {name for population in new.populations for name in population.slots}
-    drafts = {}
+    unaligned = {}
     for name, value in new.parameters.items():
         if name not in owned:
-            drafts[name] = values[name].clone()
+            unaligned[name] = values[name].clone()
             continue
         shape = list(value.shape)
         if name in reads:
             shape[reads[name]] = values[name].shape[reads[name]]
         fill = 1.0 if name.endswith("running_var") else 0.0
-        drafts[name] = torch.full(shape, fill, dtype=value.dtype, device=value.device)
-    return drafts
+        unaligned[name] = torch.full(shape, fill, dtype=value.dtype, device=value.device)
+    return unaligned
 
 
 def _draw(law: FittedLaw, n: int, preset: Preset, seed: int, name: str, writers: Sequence[str]) -> Tensor:

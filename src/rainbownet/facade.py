@@ -1,27 +1,30 @@
-"""The rainbow: what is fitted, and all that can be done with it."""
+"""The façade: `fit`, `load`, and the rainbow with all that can be done with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from rainbownet.aligned import Alignment
 from rainbownet.aligned.basis import Flatten
+from rainbownet.checks import modules
+from rainbownet.errors import RainbowError
 from rainbownet.graph.network import Width
+from rainbownet.laws import Law
+from rainbownet.limit.build import build_limit
+from rainbownet.limit.network import LimitNetwork
 from rainbownet.rainbow.classifier import Classifier
 from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.file import read, save
-from rainbownet.rainbow.presets import Draw, Tie
+from rainbownet.rainbow.fit import fit_laws
+from rainbownet.rainbow.presets import BEST, Draw, Norms, Preset, Tie, preset_of
 from rainbownet.rainbow.sample import Sample, draw_sample
 from rainbownet.rainbow.widths import product_widths
-from rainbownet.walk import HOLDOUT
-
-if TYPE_CHECKING:
-    from rainbownet.limit import LimitNetwork
+from rainbownet.walk import HOLDOUT, AlignmentImages
 
 
 class Rainbow(RainbowData):
@@ -157,22 +160,17 @@ class Rainbow(RainbowData):
             LawError: If a law cannot be drawn as asked.
             RainbowError: If an option has no meaning.
         """
+        preset = self.preset.but(alignment=alignment, draw=draw, tie=tie, flatten=flatten)
+        images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
         return draw_sample(
             self,
-            loader,
+            images,
+            preset=preset,
             width=width,
             seed=seed,
             layers=layers,
             until=until,
             classifier=classifier,
-            alignment=alignment,
-            draw=draw,
-            tie=tie,
-            flatten=flatten,
-            max_images=max_images,
-            holdout=holdout,
-            budget=budget,
-            device=device,
             progress=progress,
         )
 
@@ -212,20 +210,14 @@ class Rainbow(RainbowData):
         Raises:
             RainbowError: As `rainbownet.limit.build_limit`.
         """
-        from rainbownet.limit import build_limit
-
         return build_limit(
             self,
-            loader,
+            AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device),
             landmarks=landmarks,
             method=method,
             layers=layers,
             seed=seed,
             alignment=alignment,
-            max_images=max_images,
-            holdout=holdout,
-            budget=budget,
-            device=device,
             progress=progress,
         )
 
@@ -242,6 +234,81 @@ class Rainbow(RainbowData):
     ) -> int:
         """Write the rainbow to one safetensors file, atomically; see `rainbownet.rainbow.file.save`."""
         return save(self, path, architecture=architecture, kwargs=kwargs)
+
+
+def fit(
+    nets: nn.Module | Sequence[nn.Module],
+    loader: Any,
+    *,
+    preset: Preset | str = BEST,
+    law: Law | str | None = None,
+    alignment: Alignment | str | None = None,
+    draw: Draw | None = None,
+    tie: Tie | None = None,
+    flatten: Flatten | None = None,
+    norms: Norms | None = None,
+    head: str | Sequence[str] = "auto",
+    strict: bool = False,
+    reference: str = "first",
+    max_images: int | None = None,
+    holdout: float = HOLDOUT,
+    budget: int | str | None = None,
+    device: torch.device | str | None = None,
+) -> Rainbow:
+    """Fit the law of the neurons of one trained network, or of several of one architecture.
+
+    One network needs no data but one batch, to see shapes. The neurons of several are brought to the first one's
+    channels by rotations (R16), computed in one pass over the data, or in three when they are aligned to their mean.
+
+    Args:
+        nets: A trained module, or a sequence of modules with the same operations and shapes.
+        loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
+        preset: How to fit, and the defaults of sampling; `"best"` or `"paper"` as well.
+        law: The law of the neurons, an object or such as `"gaussian:rank=32"`; this option and the next five are
+            those of the preset by default.
+        alignment: How samples' channels are mapped onto the reference's, an object or such as `"procrustes"`.
+        draw: How laws are drawn.
+        tie: Whether layers that write the same neurons draw them together.
+        flatten: What maps act on at a flatten.
+        norms: Whether batch norms are folded into the laws of the layers before them.
+        head: Which layers are aligned but not drawn; `"auto"`: those that write the output.
+        strict: Refuse a network of which something is kept trained for want of a rule, instead of a warning.
+        reference: `"first"`: align to the first network; `"mean"`: to the mean of the aligned networks, aligned twice
+            more (the first network remains the one whose channels are the basis).
+        max_images: Images used to align several networks; all the loader yields by default.
+        holdout: Share of them that is kept to measure the alignment, at most one half.
+        budget: Bytes of activations held in memory, such as `"2GiB"`; what exceeds them goes to disk.
+        device: Where to compute; that of the loader's images by default.
+
+    Returns:
+        The rainbow.
+
+    Raises:
+        ArchitectureError: If a network cannot be traced, differs in architecture from the first, or has no such head.
+        UnsupportedOp: If an operation has no rule and `strict` is set.
+        DataError: If the loader is empty or does not fit the network.
+        LawError: If a law cannot be fitted.
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3))
+        >>> data = [torch.randn(800, 4, generator=generator)]
+        >>> rainbow = fit(net, data)
+        >>> {name: (len(law.neurons()), law.rank) for name, law in rainbow.laws.items()}
+        {'0': (32, 5)}
+        >>> rainbow.sample(data, width=2)
+        Sequential(
+          (0): Linear(in_features=4, out_features=64, bias=True)
+          (1): ReLU()
+          (2): Linear(in_features=64, out_features=3, bias=True)
+        )
+    """
+    given = modules("nets", nets)
+    if reference not in ("first", "mean"):
+        raise RainbowError(f"reference: expected 'first' or 'mean', got {reference!r}")
+    chosen = preset_of(preset).but(law=law, alignment=alignment, draw=draw, tie=tie, flatten=flatten, norms=norms)
+    images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
+    return Rainbow(**vars(fit_laws(given, images, chosen, head=head, strict=strict, mean=reference == "mean")))
 
 
 def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: bool = False) -> Rainbow:
