@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
@@ -19,14 +19,15 @@ from rainbownet.analysis.groups import Action
 from rainbownet.analysis.symmetry import channel_pairs, mixings, moved_weight
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
-from rainbownet.rainbow.data import rows_of
-from rainbownet.rainbow.model import Rainbow
+from rainbownet.rainbow.data import RainbowData, rows_of
 from rainbownet.rainbow.neurons import parameters_of
 from rainbownet.similarities.sides import ModuleSide
 from rainbownet.walk import AlignmentImages
 
+T = TypeVar("T", bound=RainbowData)
 
-def symmetrized(rainbow: Rainbow, group: Sequence[Action], loader: Any, *, max_images: int | None = None) -> Rainbow:
+
+def symmetrized(rainbow: T, group: Sequence[Action], loader: Any, *, max_images: int | None = None) -> T:
     """Return a rainbow whose laws are averaged over a group.
 
     Args:
