@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rainbownet.analysis.dependence import neuron_dependence
+from rainbownet.analysis.dependence import dependence_across, dependence_within, neuron_dependence
 from rainbownet.errors import RainbowError
 
 
@@ -95,3 +95,47 @@ def test_two_neurons_of_a_network_make_a_pair():
     rows = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 0] + [1] * 38)
     assert len(neuron_dependence(rows, networks=labels, shuffles=9)) > 0
+
+
+def rotations(count: int, d: int) -> list[Tensor]:
+    return [torch.linalg.qr(normal(d, d, seed=7 + k)).Q for k in range(count)]
+
+
+def test_neurons_that_share_a_rotation_are_dependent_until_it_is_taken_away():
+    scale = torch.arange(1.0, 13.0, dtype=torch.float64)
+    drawn = [normal(60, 12, seed=k) * scale for k in range(4)]
+    turned = [rows @ q for rows, q in zip(drawn, rotations(4, 12), strict=True)]
+    assert dependence_within(turned).min() > 0.2
+    assert dependence_within(drawn).abs().max() < 0.1
+
+
+def test_excess_within_networks_is_that_of_whitened_cosines():
+    rows = [normal(9, 5, seed=k) for k in range(3)]
+    stacked = torch.cat(rows).numpy()
+    white = stacked @ np.linalg.inv(np.linalg.cholesky(stacked.T @ stacked)).T
+    white /= np.linalg.norm(white, axis=1, keepdims=True)
+    squares, labels = (white @ white.T) ** 2, np.arange(27) // 9
+    same = (labels[:, None] == labels) & ~np.eye(27, dtype=bool)
+    for m, excess in enumerate(dependence_within(rows).tolist()):
+        own = labels == m
+        expected = squares[own][same[own]].mean() / squares[own][:, ~own].mean() - 1
+        assert excess == pytest.approx(expected, rel=1e-9)
+
+
+def test_layers_depend_on_those_before_through_their_basis_alone():
+    scale = torch.arange(1.0, 13.0, dtype=torch.float64)
+    bases = rotations(4, 12)
+    drawn = [normal(60, 12, seed=k) * scale for k in range(4)]
+    moment = torch.diag(scale**2)
+    own = dependence_across([rows @ q for rows, q in zip(drawn, bases, strict=True)], [q.T @ moment @ q for q in bases])
+    assert own.min() > 0.2
+    assert dependence_across(drawn, [moment] * 4).abs().max() < 0.15
+
+
+def test_too_few_networks_or_neurons_are_refused():
+    with pytest.raises(RainbowError, match="rows: two networks of two neurons"):
+        dependence_within([normal(9, 5)])
+    with pytest.raises(RainbowError, match="rows: 8 of 20 columns"):
+        dependence_within([normal(4, 20), normal(4, 20, seed=1)])
+    with pytest.raises(RainbowError, match="with a moment for each; got 2 and 1"):
+        dependence_across([normal(4, 3), normal(4, 3)], [torch.eye(3)])

@@ -310,6 +310,22 @@ def laws(alignment: str, factored: float, spread: dict[int, float]) -> Tables:
     return {"accuracy": rows(keys, accuracy=value), "numbers": numbers}
 
 
+# -- dependence
+
+
+def dependent(after: float, spread: dict[int, float]) -> Tables:
+    """Excess of one network over others: 2 before alignment, none for independent draws."""
+    excess = {"before": 2.0, "after": after, "draws": 0.0}
+    keys = [
+        {"layer": layer, "kind": kind, "state": state, "network": m}
+        for layer in ("3", "5")
+        for kind in ("within", "across")
+        for state in excess
+        for m in spread
+    ]
+    return {"dependence": rows(keys, excess=lambda k: excess[k["state"]] * spread[k["network"]])}
+
+
 THREE, APART = per_seed(), per_seed(WILD)
 STEADY = (0.04, 0.025, 0.0225, 0.021)
 """Eigenvalues that settle with width."""
@@ -506,6 +522,14 @@ CASES: dict[tuple[str, str], dict[str, list[Tables]]] = {
         "agree": [eigenvectors(0.95, THREE)],
         "disagree": [eigenvectors(0.22, THREE)],
         "cannot tell": [eigenvectors(0.95, ONE), eigenvectors(0.6, APART)],
+    },
+    **{
+        ("dependence", kind): {
+            "agree": [dependent(0.1, THREE)],
+            "disagree": [dependent(1.8, THREE)],
+            "cannot tell": [dependent(0.1, ONE), dependent(0.6, APART)],
+        }
+        for kind in ("within", "across")
     },
     **{
         ("factored", name): {

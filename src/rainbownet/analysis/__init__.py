@@ -9,7 +9,7 @@ from rainbownet.analysis.convergence import (
     covariance_distance,
     width_slopes,
 )
-from rainbownet.analysis.dependence import neuron_dependence
+from rainbownet.analysis.dependence import dependence_across, dependence_within, neuron_dependence
 from rainbownet.analysis.dynamics import training_dynamics, weight_trajectories
 from rainbownet.analysis.gaussianity import gaussianity, qq_table
 from rainbownet.analysis.groups import FLIPS, TURNS, Flip, QuarterTurns, Shift
@@ -48,6 +48,8 @@ __all__ = [
     "covariance_convergence",
     "covariance_distance",
     "decay_fits",
+    "dependence_across",
+    "dependence_within",
     "effective_ranks",
     "eigenvector_cosines",
     "explained_variance",

@@ -1,11 +1,12 @@
 """Dependence between neurons: are they drawn one by one, or do they know of each other?"""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Inexact, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -88,6 +89,78 @@ def neuron_dependence(
     shuffled = np.stack([_statistics(_shuffled(unit, how, generator), parts) for _ in range(shuffles)])
     table = [_row(name, measured[k], shuffled[:, k]) for k, name in enumerate(STATISTICS)]
     return pd.DataFrame([row for row in table if how != "whiten" or row["statistic"] != "mean squared cosine"])
+
+
+def dependence_within(rows: Sequence[Inexact[Tensor, "_n D"]]) -> Float[Tensor, " m"]:
+    r"""Return how much more alike the neurons of each network are than neurons of different networks.
+
+    With the weights whitened by the second moment of all it is the mean squared cosine of two neurons of a network over
+    that of a neuron of it and one of another, minus one: 0 on average for neurons drawn one by one from one law, and
+    large where a network's neurons share a rotation of their own.
+
+    Args:
+        rows: The rows of one layer of each network, more in all than columns.
+
+    Returns:
+        The excess of each network.
+
+    Raises:
+        RainbowError: If there are fewer than two networks or two neurons in one, or rows do not outnumber columns.
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> rows = [torch.randn(40, 8, generator=generator) * torch.arange(1.0, 9.0).roll(k) for k in (0, 4)]
+        >>> bool(dependence_within(rows).min() > 0.05)
+        True
+    """
+    sizes = [len(own) for own in rows]
+    if len(rows) < 2 or min(sizes) < 2:
+        raise RainbowError(f"rows: two networks of two neurons each are needed; got networks of {sizes} neurons")
+    stacked = torch.cat(list(rows))
+    if len(stacked) <= stacked.shape[1]:
+        raise RainbowError(
+            f"rows: {len(stacked)} of {stacked.shape[1]} columns are orthogonal once whitened; give more"
+        )
+    unit = normalize(thin_factor(stacked)[0], dim=1)
+    excess = []
+    for own, size in zip(unit.split(sizes), sizes, strict=True):
+        squares = (own @ unit.mH).abs().square().sum()
+        inside = (own @ own.mH).abs().square().sum()
+        within, across = (inside - size) / (size * (size - 1)), (squares - inside) / (size * (len(unit) - size))
+        excess.append(within / across - 1)
+    return torch.stack(excess)
+
+
+def dependence_across(
+    rows: Sequence[Inexact[Tensor, "_n D"]], moments: Sequence[Inexact[Tensor, "D D"]]
+) -> Float[Tensor, " m"]:
+    r"""Return how much more of the activations of its own earlier layers a layer reads than of other networks'.
+
+    It is :math:`\mathrm{tr}\, W_m Σ_m W_m^H` over its mean with the weights of other networks, minus one: 0 on average
+    for weights drawn independently of the layers before, and large where they have their own basis in common.
+
+    Args:
+        rows: The weights of one layer of each network.
+        moments: The second moment of what that layer reads, of each network, in the same channels.
+
+    Returns:
+        The excess of each network.
+
+    Raises:
+        RainbowError: If there are fewer than two networks, or not a moment for each.
+
+    Example:
+        >>> one, two = torch.diag(torch.tensor([2.0, 1.0])), torch.diag(torch.tensor([1.0, 2.0]))
+        >>> dependence_across([one, two], [one, two])
+        tensor([0.5000, 0.5000])
+    """
+    if len(rows) < 2 or len(rows) != len(moments):
+        raise RainbowError(f"rows: two networks at least, with a moment for each; got {len(rows)} and {len(moments)}")
+    energies = torch.stack(
+        [torch.stack([((own @ moment) * own.conj()).real.sum() for moment in moments]) for own in rows]
+    )
+    own = energies.diagonal()
+    return own / ((energies.sum(0) - own) / (len(rows) - 1)) - 1
 
 
 def _groups(labels: Tensor, count: int, most: int, generator: torch.Generator, *, several: bool) -> list[Tensor]:

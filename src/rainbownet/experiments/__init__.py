@@ -5,6 +5,7 @@ from rainbownet.experiments import (
     alignment_error,
     bulk,
     clipping,
+    dependence,
     dynamics,
     factored,
     gaussianity,
@@ -32,6 +33,7 @@ _FILES = (
     spatial,
     universality,
     factored,
+    dependence,
 )
 
 FIGURES: dict[str, Figure] = {file.FIGURE.name: file.FIGURE for file in _FILES}
