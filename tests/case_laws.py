@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rainbownet.laws import Block, FittedLaw, Law
-from rainbownet.laws.checks import Shape
+from rainbownet.laws.base import Shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from rainbownet.errors import ArchitectureError, DataError, RainbowError
+from rainbownet.errors import ArchitectureError, RainbowError
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,13 @@ _UNITS = {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40, "KB": 1e3, "MB
 
 
 def whole(
-    name: str, value: Any, *, least: int = 0, most: int | None = None, error: type[RainbowError] = RainbowError
+    name: str,
+    value: Any,
+    *,
+    least: int = 0,
+    most: int | None = None,
+    otherwise: str = "",
+    error: type[RainbowError] = RainbowError,
 ) -> int:
     """Return a whole number within bounds.
 
@@ -30,6 +36,7 @@ def whole(
         value: What was given; a number of NumPy is one too, a boolean is not.
         least: The smallest that is right.
         most: The largest that is right.
+        otherwise: What else is right, for the message.
         error: What to raise.
 
     Returns:
@@ -44,10 +51,10 @@ def whole(
     """
     bounds = f"at least {least}" if most is None else f"from {least} to {most}"
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise error(f"{name} is {shown(value)}; a whole number, {bounds}, is needed")
+        raise error(f"{name} is {shown(value)}; {otherwise}a whole number, {bounds}, is needed")
     number = int(value)
     if number < least or (most is not None and number > most):
-        raise error(f"{name} is {shown(value)}; it must be {bounds}")
+        raise error(f"{name} is {shown(value)}; it must be {otherwise}{bounds}")
     return number
 
 
@@ -59,6 +66,7 @@ def real(
     above: float | int | None = None,
     most: float | int | None = None,
     below: float | int | None = None,
+    otherwise: str = "",
     error: type[RainbowError] = RainbowError,
 ) -> float:
     """Return a finite number within bounds.
@@ -70,6 +78,7 @@ def real(
         above: What it must exceed.
         most: The largest that is right.
         below: What it must stay under.
+        otherwise: What else is right, for the message.
         error: What to raise.
 
     Returns:
@@ -85,7 +94,7 @@ def real(
     said = {"at least": least, "above": above, "at most": most, "below": below}
     bounds = " and ".join(f"{word} {bound:g}" for word, bound in said.items() if bound is not None)
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise error(f"{name} is {shown(value)}; a number{bounds and ' '}{bounds} is needed")
+        raise error(f"{name} is {shown(value)}; {otherwise}a number{bounds and ' '}{bounds} is needed")
     try:
         number = float(value)
     except OverflowError:
@@ -98,8 +107,19 @@ def real(
         and (below is None or number < below)
     )
     if not inside:
-        raise error(f"{name} is {shown(value)}; it must be {bounds or 'finite'}")
+        raise error(f"{name} is {shown(value)}; it must be {otherwise}{bounds or 'finite'}")
     return number
+
+
+def switch(name: str, value: Any, *, error: type[RainbowError] = RainbowError) -> bool:
+    """Return True or False; a number is neither.
+
+    Raises:
+        RainbowError: The given `error`, if it is something else.
+    """
+    if not isinstance(value, bool):
+        raise error(f"{name} is {shown(value)}; True or False is needed")
+    return value
 
 
 def share(name: str, value: Any, *, most: float = 1.0) -> float:
@@ -271,26 +291,3 @@ def shown(value: Any) -> str:
     """Return a value as one short line for a message."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}… ({type(value).__name__})"
-
-
-def check_targets(name: str, targets: Any, outputs: torch.Tensor) -> None:
-    """Refuse targets that are not the number of an output for each of a batch.
-
-    Args:
-        name: Where they come from, for messages.
-        targets: The targets.
-        outputs: What a network gives, images × outputs.
-
-    Raises:
-        DataError: If they are of another kind or number, or outside the outputs.
-    """
-    import torch
-
-    if not isinstance(targets, torch.Tensor) or targets.is_floating_point() or targets.is_complex():
-        seen = str(targets.dtype) if isinstance(targets, torch.Tensor) else type(targets).__name__
-        raise DataError(f"{name}: targets are {seen}; whole numbers, such as int64, are needed")
-    if targets.dim() != 1 or len(targets) != len(outputs):
-        raise DataError(f"{name}: targets of shape {tuple(targets.shape)} for {len(outputs)} inputs; one each")
-    low, high = (int(end) for end in torch.aminmax(targets)) if len(targets) else (0, 0)
-    if low < 0 or high >= outputs.shape[1]:
-        raise DataError(f"{name}: targets run from {low} to {high}, outside the network's {outputs.shape[1]} outputs")

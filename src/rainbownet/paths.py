@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rainbownet.aligned.permute import permuted
-from rainbownet.checks import check_targets, shown, whole, words_of
+from rainbownet.checks import shown, whole, words_of
 from rainbownet.errors import ArchitectureError, DataError
 from rainbownet.graph import Network
 from rainbownet.rainbow.aligner import SampleAligner
@@ -18,6 +18,7 @@ from rainbownet.rainbow.fit import aligned_neurons
 from rainbownet.rainbow.presets import BEST, Preset, preset_of
 from rainbownet.rainbow.sample import assemble
 from rainbownet.rainbow.unaligned import unaligned_weights
+from rainbownet.training.score import check_targets
 from rainbownet.walk import AlignmentImages
 
 KINDS = ("unaligned", "permutation", "rotation", "sampled")

@@ -80,7 +80,7 @@ def test_bars_leave_the_screen_while_a_table_is_printed(capsys, monkeypatch):
         def start(self):
             seen.append(("start", capsys.readouterr().out))
 
-    monkeypatch.setattr("rainbownet.cli.progress._running", [Bar()])
+    monkeypatch.setattr("rainbownet.progress._running", [Bar()])
     print_table(FRAME, "A title")
     assert [name for name, _ in seen] == ["stop", "start"]
     assert seen[0][1] == ""

@@ -8,12 +8,12 @@ import pandas as pd
 import torch
 from jaxtyping import Inexact
 from scipy.sparse.linalg import aslinearoperator, eigsh
-from scipy.stats import linregress
 from torch import Tensor
 
 from rainbownet.analysis.one_basis import Aligned
 from rainbownet.checks import sequence_of
 from rainbownet.errors import RainbowError
+from rainbownet.spectra.decay import log_slope
 
 DENSE = 1500
 """Dimension up to which all eigenvalues are computed; above it Lanczos iterations find the largest alone."""
@@ -135,9 +135,8 @@ def width_slopes(table: pd.DataFrame, value: str = "error") -> pd.DataFrame:
                 f"layer {layer!r}: a slope needs two widths and positive values, got "
                 f"{dict(zip(part['width'], part[value], strict=True))}"
             )
-        line = linregress(np.log(part["width"]), np.log(part[value]))
-        error = float(line.stderr) if len(part) > 2 else math.nan
-        rows.append({"layer": layer, "slope": float(line.slope), "standard_error": error, "points": len(part)})
+        slope, error = log_slope(part["width"].to_list(), part[value].to_list())
+        rows.append({"layer": layer, "slope": slope, "standard_error": error, "points": len(part)})
     return pd.DataFrame(rows)
 
 

@@ -98,9 +98,9 @@ class OnImages(Analysis):
         """Align the networks, say on what, and analyse them."""
         from rainbownet.analysis import align_networks
         from rainbownet.cli.output import say
-        from rainbownet.cli.progress import progress
         from rainbownet.errors import RainbowError
         from rainbownet.processes import processes
+        from rainbownet.progress import progress
 
         options = self.aligning(nets)
         source = self.source.settled(self.trained_with())

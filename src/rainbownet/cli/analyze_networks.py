@@ -97,8 +97,8 @@ class Clipping(OnImages):
     def analyse(self, nets: "Sequence[nn.Module]", aligned: "Aligned") -> dict[str, Any]:
         """Return accuracies by rank, and the smallest ranks."""
         from rainbownet.analysis import BASES, clipping_curve, informative_rank
-        from rainbownet.cli.progress import progress
         from rainbownet.data import loader
+        from rainbownet.progress import progress
 
         test = self.source.settled(self.trained_with()).test()
         if test is None:

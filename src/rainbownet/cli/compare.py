@@ -43,8 +43,8 @@ class Compare(OnNetworks):
         """Compare and print."""
         from rainbownet.aligned.compare import compare
         from rainbownet.cli.output import say
-        from rainbownet.cli.progress import progress
         from rainbownet.processes import processes
+        from rainbownet.progress import progress
 
         specs = [self.network, self.other or self.network]
         a, b = build_all(specs, self.kwargs, self.weights, counts=(2, 2))

@@ -35,9 +35,9 @@ class Demo(Verb):
     def run(self) -> None:
         """Tell the story, table by table."""
         from rainbownet.cli.output import say, write_json
-        from rainbownet.cli.progress import progress
         from rainbownet.errors import RainbowError
         from rainbownet.experiments.demo import Settings, run
+        from rainbownet.progress import progress
 
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise RainbowError("demo: it runs in one process; start it without torchrun")

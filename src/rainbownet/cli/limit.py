@@ -70,9 +70,9 @@ class Limit(OnRainbow):
     def run(self) -> None:
         """Compute, measure, write and print."""
         from rainbownet.cli.output import print_table, say, size_text
-        from rainbownet.cli.progress import progress
         from rainbownet.errors import RainbowError
         from rainbownet.processes import processes
+        from rainbownet.progress import progress
 
         widths = [] if self.widths is None else parse.positive_numbers("--widths", self.widths)
         if self.plot is not None and not widths:

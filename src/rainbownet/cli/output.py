@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rainbownet.cli.progress import aside
+from rainbownet.progress import aside
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -31,10 +31,10 @@ class Path(OnNetworks):
     def run(self) -> None:
         """Walk and print."""
         from rainbownet.cli.output import print_table, say
-        from rainbownet.cli.progress import progress
         from rainbownet.data import loader
         from rainbownet.errors import DataError
         from rainbownet.paths import barriers, path
+        from rainbownet.progress import progress
 
         a, b = build_all([self.network], self.kwargs, self.weights, counts=(2, 2))
         source = self.source.settled(self.trained_with())

@@ -53,9 +53,9 @@ class Report(Verb):
     def run(self) -> None:
         """Collect, write the page, and print its warnings."""
         from rainbownet.cli.output import say, size_text
-        from rainbownet.cli.progress import progress
         from rainbownet.errors import RainbowError
         from rainbownet.processes import processes
+        from rainbownet.progress import progress
         from rainbownet.rainbow.presets import preset
         from rainbownet.report import write_report
 

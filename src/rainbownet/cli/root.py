@@ -83,7 +83,7 @@ def _short_warnings() -> Iterator[None]:
 
 
 def _show(message: Warning | str, category: type[Warning], *_: object) -> None:
-    from rainbownet.cli.progress import aside
+    from rainbownet.progress import aside
 
     with aside():
         print(f"rainbownet: warning: {' '.join(str(message).split())}", file=sys.stderr)

@@ -55,8 +55,8 @@ class Sample(OnRainbow):
     def run(self) -> None:
         """Draw, measure, write and print."""
         from rainbownet.cli.output import say
-        from rainbownet.cli.progress import progress
         from rainbownet.processes import processes
+        from rainbownet.progress import progress
 
         width = self.width if self.width == "products" else parse.width("--width", self.width)
         budget, choices = parse.size("--budget", self.budget), self.drawing.options()

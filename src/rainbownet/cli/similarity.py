@@ -68,8 +68,8 @@ class Similarity(Verb):
     def run(self) -> None:
         """Compare, print best matches, write and draw."""
         from rainbownet.cli.output import say
-        from rainbownet.cli.progress import progress
         from rainbownet.processes import processes
+        from rainbownet.progress import progress
         from rainbownet.similarities import similarity
 
         sides = [

@@ -10,7 +10,7 @@ import torch
 from torch import fx, nn
 
 from rainbownet.errors import UnsupportedOp
-from rainbownet.files.closed import MODULES
+from rainbownet.files.closed_list import MODULES
 from rainbownet.graph.nodes import fetch
 from rainbownet.graph.vocabulary import ROOTS, arguments_of, function_named
 

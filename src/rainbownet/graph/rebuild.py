@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from rainbownet.errors import FileError
-from rainbownet.files.closed import ATTRIBUTES, FUNCTIONS, METHODS, MODULES
+from rainbownet.files.closed_list import ATTRIBUTES, FUNCTIONS, METHODS, MODULES
 from rainbownet.files.reason import reason
 from rainbownet.files.strict import check_fields
 from rainbownet.graph.measure import MISFITS, capacity, measure

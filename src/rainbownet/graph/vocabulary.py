@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rainbownet.files.closed import FUNCTIONS
+from rainbownet.files.closed_list import FUNCTIONS
 
 _TYPES = "float16 bfloat16 float32 float64 complex64 complex128 bool uint8 int8 int16 int32 int64"
 DTYPES: dict[str, torch.dtype] = {str(getattr(torch, name)): getattr(torch, name) for name in _TYPES.split()}

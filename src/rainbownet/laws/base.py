@@ -13,10 +13,12 @@ from torch import Tensor
 
 from rainbownet.errors import LawError
 from rainbownet.laws.block import Block, check_rows
-from rainbownet.laws.checks import Shape, check_tensor
 from rainbownet.options import Option
 
 Fitted_co = TypeVar("Fitted_co", bound="FittedLaw", covariant=True)
+
+Shape = tuple[int | str, ...]
+"""Sizes of a tensor, or letters that stand for the same size wherever they are."""
 
 
 class Law(Option, Generic[Fitted_co]):
@@ -193,3 +195,32 @@ class FittedLaw(ABC):
         if n != len(neurons):
             raise LawError(f"draw='identity' gives the reference network's {len(neurons)} neurons, asked for {n}")
         return neurons
+
+
+def check_tensor(name: str, tensor: Tensor, shape: Shape, sizes: dict[str, int]) -> None:
+    """Refuse a tensor of a file that does not fit the others.
+
+    Args:
+        name: What it is called in the file.
+        tensor: The tensor.
+        shape: Its shape.
+        sizes: What letters stand for, known so far; new letters are added.
+
+    Raises:
+        LawError: If its shape is another, or it holds complex numbers, NaN or Inf.
+
+    Example:
+        >>> sizes = {"D": 3}
+        >>> check_tensor("factor", torch.zeros(2, 3), ("r", "D"), sizes)
+        >>> sizes
+        {'D': 3, 'r': 2}
+    """
+    if tensor.dim() == len(shape):
+        for letter, size in zip(shape, tensor.shape, strict=True):
+            if isinstance(letter, str):
+                sizes.setdefault(letter, size)
+    expected = tuple(sizes.get(size, size) if isinstance(size, str) else size for size in shape)
+    if tuple(tensor.shape) != expected:
+        raise LawError(f"tensor {name!r} has the shape {tuple(tensor.shape)}, expected {expected}")
+    if tensor.is_complex() or not torch.isfinite(tensor).all():
+        raise LawError(f"tensor {name!r} holds complex numbers, NaN or Inf; a law is made of finite real numbers")

@@ -1,12 +1,15 @@
 """Thin factors: a covariance of n rows of D numbers as F with at most n rows, never a D × D matrix."""
 
 import warnings
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rainbownet.errors import RainbowWarning
+from rainbownet.checks import real, whole
+from rainbownet.errors import LawError, RainbowWarning
 
 WIDE = 1024
 """Rows from which a wide matrix is decomposed through the products of its rows, several times as fast."""
@@ -84,3 +87,27 @@ def kept(factor: Float[Tensor, "r D"], rank: int | float | None, what: str) -> i
     energy = factor.double().square().sum(1).cumsum(0)
     # The last sums differ by rounding alone; a share of 1 keeps them all.
     return len(factor) if rank == 1 else min(int((energy < rank * energy[-1:]).sum()) + 1, len(factor))
+
+
+def check_rank(value: Any) -> int | float | None:
+    """Return a rank: None, a number of directions, or a share of the energy.
+
+    Args:
+        value: What was given. A whole number counts directions, so that 1 is one direction and 1.0 all the energy.
+
+    Returns:
+        The rank.
+
+    Raises:
+        LawError: If it is none of them.
+
+    Example:
+        >>> check_rank(0.9), check_rank(32)
+        (0.9, 32)
+    """
+    if value is None:
+        return None
+    if isinstance(value, int | np.integer):
+        return whole("rank", value, least=1, otherwise="None, a share of the energy in (0, 1], or ", error=LawError)
+    many = "None, a whole number of directions, or "
+    return real("rank", value, above=0, most=1, otherwise=many, error=LawError)

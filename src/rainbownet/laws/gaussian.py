@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rainbownet.checks import real, switch
 from rainbownet.errors import LawError
-from rainbownet.laws.base import FittedLaw, Law
+from rainbownet.laws.base import FittedLaw, Law, Shape
 from rainbownet.laws.block import Block, scalar_columns
-from rainbownet.laws.checks import Shape, check_number, check_rank, check_switch
 from rainbownet.laws.draws import coefficients
-from rainbownet.laws.factor import kept, thin_factor
+from rainbownet.laws.factor import check_rank, kept, thin_factor
 from rainbownet.laws.spiked import noise_deviation, spiked_factor
 
 
@@ -120,12 +120,11 @@ class Gaussian(Law[FittedGaussian]):
     def __post_init__(self):
         if self.shrinkage not in ("none", "spiked"):
             raise LawError(f"shrinkage: expected 'none' or 'spiked', got {self.shrinkage!r}")
-        check_switch("mean", self.mean)
-        check_switch("bulk", self.bulk)
+        switch("mean", self.mean, error=LawError)
+        switch("bulk", self.bulk, error=LawError)
         object.__setattr__(self, "rank", check_rank(self.rank))
         if self.noise != "bulk":
-            wanted = "'bulk' or a positive variance"
-            noise = check_number("noise", self.noise, wanted, low=0.0, high=math.inf, open_low=True)
+            noise = real("noise", self.noise, above=0, otherwise="'bulk', or ", error=LawError)
             object.__setattr__(self, "noise", noise)
         if self.bulk and self.shrinkage == "none":
             raise LawError("bulk: True adds back what shrinkage took away; it needs shrinkage='spiked'")

@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rainbownet.laws.base import FittedLaw, Law
+from rainbownet.checks import switch, whole
+from rainbownet.errors import LawError
+from rainbownet.laws.base import FittedLaw, Law, Shape
 from rainbownet.laws.block import Block, block_slices, scalar_columns
-from rainbownet.laws.checks import Shape, check_switch, check_whole
 from rainbownet.laws.draws import coefficients
 from rainbownet.laws.factor import thin_factor
 
@@ -132,8 +133,8 @@ class Kronecker(Law[FittedKronecker]):
     fitted: ClassVar[type[FittedLaw]] = FittedKronecker
 
     def __post_init__(self):
-        check_switch("mean", self.mean)
-        object.__setattr__(self, "iterations", check_whole("iterations", self.iterations, 1))
+        switch("mean", self.mean, error=LawError)
+        object.__setattr__(self, "iterations", whole("iterations", self.iterations, least=1, error=LawError))
 
     def _fit(self, rows: Float[Tensor, "n D"], blocks: tuple[Block, ...], reference: int, name: str) -> FittedKronecker:
         """Fit the factors of every block."""

@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rainbownet.checks import whole
 from rainbownet.errors import LawError
 from rainbownet.extras import require
-from rainbownet.laws.base import FittedLaw, Law
+from rainbownet.laws.base import FittedLaw, Law, Shape
 from rainbownet.laws.block import Block
-from rainbownet.laws.checks import Shape, check_rank, check_whole
 from rainbownet.laws.draws import cpu_generator
-from rainbownet.laws.factor import kept, thin_factor
+from rainbownet.laws.factor import check_rank, kept, thin_factor
 from rainbownet.laws.gaussian import FittedGaussian
 
 LEAST_SHARE = 1e-2  # a component that is this little responsible for a neuron does not hold its row
@@ -132,11 +132,11 @@ class Mixture(Law[FittedMixture]):
 
     def __post_init__(self):
         numbers = {
-            "k": "bic" if self.k == "bic" else check_whole("k", self.k, 1, "'bic' or "),
-            "max_k": check_whole("max_k", self.max_k, 1),
+            "k": "bic" if self.k == "bic" else whole("k", self.k, least=1, otherwise="'bic', or ", error=LawError),
+            "max_k": whole("max_k", self.max_k, least=1, error=LawError),
             "rank": check_rank(self.rank),
-            "coordinates": check_whole("coordinates", self.coordinates, 1),
-            "seed": check_whole("seed", self.seed, 0),
+            "coordinates": whole("coordinates", self.coordinates, least=1, error=LawError),
+            "seed": whole("seed", self.seed, error=LawError),
         }
         for argument, value in numbers.items():
             object.__setattr__(self, argument, value)

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rainbownet.checks import real
 from rainbownet.errors import LawError
-from rainbownet.laws.base import FittedLaw, Law
+from rainbownet.laws.base import FittedLaw, Law, Shape
 from rainbownet.laws.block import Block
-from rainbownet.laws.checks import Shape, check_number
 from rainbownet.laws.draws import cpu_generator
 from rainbownet.laws.gaussian import Gaussian
 
@@ -108,7 +108,7 @@ class Smoothed(Law[FittedSmoothed]):
     fitted: ClassVar[type[FittedLaw]] = FittedSmoothed
 
     def __post_init__(self):
-        h = check_number("h", self.h, "a bandwidth between 0 and 1", low=0.0, high=1.0)
+        h = real("h", self.h, least=0, most=1, error=LawError)
         object.__setattr__(self, "h", h)
         if not isinstance(self.base, Law):
             raise LawError(f"base: expected a law, as in rainbownet.Gaussian(), got {self.base!r}")

@@ -10,9 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rainbownet.laws.base import FittedLaw, Law
+from rainbownet.laws.base import FittedLaw, Law, Shape
 from rainbownet.laws.block import Block, block_slices
-from rainbownet.laws.checks import Shape
 from rainbownet.laws.draws import coefficients
 
 

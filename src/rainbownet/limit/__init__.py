@@ -1,7 +1,7 @@
 """The infinite-width room: kernels of infinitely wide layers, and finite features of them."""
 
 from rainbownet.limit.build import build_limit
-from rainbownet.limit.convergence import convergence_rates, limit_distances, log_slope
+from rainbownet.limit.convergence import convergence_rates, limit_distances
 from rainbownet.limit.dual import Dual, dual_activation, register
 from rainbownet.limit.gram import gram_matrix
 from rainbownet.limit.hermite import HermiteDual
@@ -14,6 +14,7 @@ from rainbownet.limit.pca import KernelPCA, kernel_pca
 from rainbownet.limit.piecewise import PiecewiseLinear
 from rainbownet.limit.rates import predicted_rate
 from rainbownet.limit.ridge import RidgeFit, class_targets, feature_ridge, kernel_ridge, rkhs_norm
+from rainbownet.spectra.decay import log_slope
 
 __all__ = [
     "Dual",

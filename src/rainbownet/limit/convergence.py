@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
 import torch
 from jaxtyping import Float
-from scipy.stats import linregress
 from torch import Tensor, nn
 
 from rainbownet.aligned import Alignment
@@ -21,7 +19,7 @@ from rainbownet.limit.rates import predicted_rate
 from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.presets import Draw, Tie
 from rainbownet.rainbow.sample import draw_sample
-from rainbownet.spectra.decay import fit_power_law
+from rainbownet.spectra.decay import fit_power_law, log_slope
 from rainbownet.walk import HOLDOUT, AlignmentImages
 
 OUTPUT = "output"
@@ -187,22 +185,6 @@ def convergence_rates(distances: pd.DataFrame, limit: LimitNetwork, inputs: Tens
 def _ranks(count: int) -> tuple[int, int]:
     """Return the ranks whose decay counts: after the few that hold classes, before the cut-off by finite images."""
     return min(5, 1 + count // 8), min(count, max(10, count // 4))
-
-
-def log_slope(widths: Sequence[int | float], distances: Sequence[float]) -> tuple[float, float]:
-    """Return the slope of the logarithm of distances in that of widths, and its standard error.
-
-    Both are NaN where there are fewer points than they take (two widths, three points).
-
-    Example:
-        >>> slope, error = log_slope([1, 4, 16], [8.0, 4.0, 2.0])
-        >>> round(slope, 9), round(error, 9)
-        (-0.5, 0.0)
-    """
-    if len(set(widths)) < 2:
-        return math.nan, math.nan
-    line = linregress([math.log(width) for width in widths], [math.log(distance) for distance in distances])
-    return float(line.slope), float(line.stderr) if len(widths) > 2 else math.nan
 
 
 def _outputs(net: nn.Module, inputs: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """Laws of decay: power laws and exponentials fitted to spectra, with uncertainties and the better of the two."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -150,8 +151,30 @@ def _chosen(eigenvalues: Tensor, ranks: tuple[int, int] | None) -> tuple[int, in
     return first, last, values[first - 1 : last].log()
 
 
+def line_slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
+    """Return the slope of the least-squares line through points, and its standard error.
+
+    Both are NaN where there are fewer points than they take: two abscissas, three points.
+    """
+    if len(set(x)) < 2:
+        return math.nan, math.nan
+    line: Any = linregress(x, y)
+    return float(line.slope), float(line.stderr) if len(x) > 2 else math.nan
+
+
+def log_slope(widths: Sequence[int | float], distances: Sequence[float]) -> tuple[float, float]:
+    """Return the slope of the logarithm of distances in that of widths, and its standard error; see `line_slope`.
+
+    Example:
+        >>> slope, error = log_slope([1, 4, 16], [8.0, 4.0, 2.0])
+        >>> round(slope, 9), round(error, 9)
+        (-0.5, 0.0)
+    """
+    return line_slope([math.log(width) for width in widths], [math.log(distance) for distance in distances])
+
+
 def _line(x: Tensor, y: Tensor) -> tuple[float, float, Tensor]:
-    line = linregress(x.numpy(), y.numpy())
+    line: Any = linregress(x.numpy(), y.numpy())
     return float(line.intercept), float(line.slope), y - line.intercept - line.slope * x
 
 

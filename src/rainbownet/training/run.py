@@ -1,6 +1,7 @@
 """Training one network by a recipe, resumably: the same start gives the same weights, killed in between or not."""
 
 import hashlib
+import itertools
 import json
 import time
 from dataclasses import asdict, dataclass, replace
@@ -17,10 +18,10 @@ from rainbownet.checks import path_of, seed_of, shown
 from rainbownet.data import Images, Loader, loader
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.naming import apply_state, load_weights, match_complex
+from rainbownet.progress import progress as progress_bar
 from rainbownet.training.epoch import own_randomness, run_epoch, seed_epoch, with_threads
 from rainbownet.training.files import RunFiles
 from rainbownet.training.processes import Processes
-from rainbownet.training.progress import bar
 from rainbownet.training.recipe import RECIPES, Recipe
 from rainbownet.training.score import score_sums
 
@@ -133,9 +134,15 @@ def _train(
     visible = progress and processes.rank == 0
     title = "training" if out is None else f"training {Path(out).name}"
     with (
-        bar(title, recipe.epochs * steps, max(done, 0) * steps, shown=visible) as advance,
+        progress_bar(title, "steps", before=max(done, 0) * steps, shown=visible) as show,
         own_randomness(processes.device),
     ):
+        taken, total = itertools.count(max(done, 0) * steps + 1), recipe.epochs * steps
+
+        def advance() -> None:
+            if show is not None:
+                show(next(taken), total)
+
         for epoch in range(done + 1, recipe.epochs + 1):
             began = time.perf_counter()
             row: dict[str, Any] = {"epoch": epoch}

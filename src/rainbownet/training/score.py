@@ -9,7 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rainbownet.checks import check_targets, device_of_name, whole
+from rainbownet.checks import device_of_name, whole
 from rainbownet.data import Images, loader
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 
@@ -172,3 +172,24 @@ def device_of(net: nn.Module) -> torch.device:
     for tensor in (*net.parameters(), *net.buffers()):
         return tensor.device
     return torch.device("cpu")
+
+
+def check_targets(name: str, targets: Any, outputs: Tensor) -> None:
+    """Refuse targets that are not the number of an output for each of a batch.
+
+    Args:
+        name: Where they come from, for messages.
+        targets: The targets.
+        outputs: What a network gives, images × outputs.
+
+    Raises:
+        DataError: If they are of another kind or number, or outside the outputs.
+    """
+    if not isinstance(targets, Tensor) or targets.is_floating_point() or targets.is_complex():
+        seen = str(targets.dtype) if isinstance(targets, Tensor) else type(targets).__name__
+        raise DataError(f"{name}: targets are {seen}; whole numbers, such as int64, are needed")
+    if targets.dim() != 1 or len(targets) != len(outputs):
+        raise DataError(f"{name}: targets of shape {tuple(targets.shape)} for {len(outputs)} inputs; one each")
+    low, high = (int(end) for end in torch.aminmax(targets)) if len(targets) else (0, 0)
+    if low < 0 or high >= outputs.shape[1]:
+        raise DataError(f"{name}: targets run from {low} to {high}, outside the network's {outputs.shape[1]} outputs")

@@ -17,12 +17,15 @@ _running: list[Progress] = []
 
 
 @contextmanager
-def progress(title: str, unit: str, *, shown: bool = True) -> Iterator[Callable[[int, int], None] | None]:
+def progress(
+    title: str, unit: str, *, before: int = 0, shown: bool = True
+) -> Iterator[Callable[[int, int], None] | None]:
     """Show how far something is, at which rate it goes and how long it will take.
 
     Args:
         title: What is done.
         unit: What is counted.
+        before: How many were done before, in another run.
         shown: False shows nothing.
 
     Yields:
@@ -50,7 +53,7 @@ def progress(title: str, unit: str, *, shown: bool = True) -> Iterator[Callable[
 
     def update(done: int, total: int) -> None:
         seconds = time.monotonic() - began
-        bar.update(task, completed=done, total=total, rate=f"{done / max(seconds, 1e-9):.1f} {unit}/s")
+        bar.update(task, completed=done, total=total, rate=f"{(done - before) / max(seconds, 1e-9):.1f} {unit}/s")
         if seconds > PATIENCE and done < total and bar not in _running:
             _running.append(bar)
             bar.start()
