@@ -67,6 +67,7 @@ def test_norms_after_a_layer_fold_and_others_do_not():
     assert list(norms(network("conv_biases"), fold=True).columns) == ["norm", "channels", "after", "folded"]
 
 
+@pytest.mark.filterwarnings("ignore:law:rainbownet.errors.RainbowWarning")
 @pytest.mark.parametrize("law", [rn.Gaussian(), rn.Gaussian(rank=3), rn.Smoothed(0.5)])
 def test_laws_take_the_bytes_they_say(law, tmp_path):
     case = CASES["conv_biases"]

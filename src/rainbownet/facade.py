@@ -33,7 +33,7 @@ class Rainbow(RainbowData):
     Made by `rainbownet.fit` or `rainbownet.load`.
 
     Attributes:
-        network: The reference, its neurons as the laws keep them (exactly the trained ones unless a rank was cut).
+        network: The reference: the trained network, whatever its laws keep of it.
         laws: The fitted law of each population that is drawn, by the population's name.
         preset: How it was fitted, and the defaults of sampling.
         networks: Number of trained networks it was fitted on.
@@ -288,6 +288,10 @@ def fit(
         UnsupportedOp: If an operation has no rule and `strict` is set.
         DataError: If the loader is empty or does not fit the network.
         LawError: If a law cannot be fitted.
+
+    Warns:
+        RainbowWarning: If a law does not keep the neurons whole (a rank was cut, noise taken away): by how much outputs
+            on the first batch would change with what it keeps. The reference stays as trained.
 
     Example:
         >>> generator = torch.Generator().manual_seed(0)

@@ -185,8 +185,8 @@ def test_only_least_squares_needs_the_self_moment() -> None:
     [
         ({"name": "procrustres"}, "no alignment is called 'procrustres'; there are identity, least-squares"),
         ({"name": "permutation", "ridge": 1.0}, "has no field ridge; it has no fields"),
-        ({"name": "least-squares", "ridge": -1.0}, "number ≥ 0, got -1.0"),
-        ({"name": "least-squares", "toward": "left"}, "'zero' or 'rotation', got 'left'"),
+        ({"name": "least-squares", "ridge": -1.0}, "number ≥ 0 or 'auto', got -1.0"),
+        ({"name": "least-squares", "toward": "left"}, "'zero', 'rotation' or 'auto', got 'left'"),
     ],
 )
 def test_unknown_options_are_refused(data: dict[str, object], message: str) -> None:

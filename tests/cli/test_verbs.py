@@ -101,7 +101,12 @@ def test_a_sample_stands_beside_its_controls(tmp_path, rainbow):
     result = run(*arguments, "--json", tmp_path / "s.json")
     found = numbers(tmp_path / "s.json")
     assert found["images"] == 500
-    assert [row["network"] for row in found["accuracies"]] == ["reference", "sample", "white control"]
+    assert [row["network"] for row in found["accuracies"]] == [
+        "reference",
+        "identity baseline",
+        "sample",
+        "white control",
+    ]
     assert found["preset"]["alignment"]["name"] == "procrustes"
     assert all(row["held_out"] for row in found["alignment"])
     assert {row["population"] for row in found["copy_scores"]} == {"0", "4", "8"}

@@ -264,8 +264,6 @@ def test_numbers_of_numpy_become_pythons_own() -> None:
 
 
 def test_a_refusal_names_the_population() -> None:
-    with pytest.raises(LawError, match="population 'first': no direction"):
-        Gaussian(shrinkage="spiked", noise=1e9).fit(neurons(60)[:, :16], BLOCKS[:2], name="first")
     with pytest.raises(LawError, match="population 'first': a mixture of 5"):
         Mixture(k=5).fit(neurons(4), BLOCKS, name="first")
 

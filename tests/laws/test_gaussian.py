@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from laws.populations import BLOCKS, covariance, generator, neurons
-from rainbownet.errors import LawError, RainbowWarning
-from rainbownet.laws import Block, Gaussian
+from rainbownet.errors import RainbowWarning
+from rainbownet.laws import Block, FittedLaw, Gaussian
 from rainbownet.spectra.shrinkage import shrink_spiked
 
 
@@ -151,12 +151,22 @@ def test_parameters_of_one_number_keep_their_variance_under_shrinkage() -> None:
     torch.testing.assert_close(law.neurons()[:, -1:], bias, rtol=0, atol=1e-9)
 
 
-def test_noise_alone_makes_no_law_but_says_what_would() -> None:
+def test_without_spikes_a_law_is_of_the_mean_and_the_noise_and_says_so() -> None:
     rows = torch.randn(200, 100, dtype=torch.float64, generator=generator())
-    with pytest.raises(LawError, match=r"^weight: no direction of its 200 neurons rises above .* bulk=True"):
-        Gaussian(shrinkage="spiked", noise=2.0).fit(rows, [Block("weight", (100,))])
-    law = Gaussian(shrinkage="spiked", noise=2.0, bulk=True).fit(rows, [Block("weight", (100,))])
+    with pytest.warns(RainbowWarning, match=r"^weight: no direction of its 200 neurons rises above the noise"):
+        law = Gaussian(shrinkage="spiked", noise=2.0).fit(rows, [Block("weight", (100,))])
+    assert law.rank == 0
     assert law.draw(20_000, generator=generator()).var().item() == pytest.approx(2.0, rel=0.02)
+
+
+def test_a_rank_where_there_are_no_spikes_takes_none() -> None:
+    rows = torch.randn(200, 100, dtype=torch.float64, generator=generator())
+    with pytest.warns(RainbowWarning, match="no direction"):
+        law = Gaussian(shrinkage="spiked", noise=2.0, rank=8).fit(rows, [Block("weight", (100,))])
+    again = FittedLaw.from_tensors(Gaussian(shrinkage="spiked", noise=2.0, rank=8), law.blocks, law.tensors())
+    drawn = [one.draw(8, draw="orthogonal", generator=generator()) for one in (law, again)]
+    torch.testing.assert_close(*drawn, rtol=0, atol=0)
+    assert bool(drawn[0].any())
 
 
 def test_a_single_neuron_is_its_own_law() -> None:

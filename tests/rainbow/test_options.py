@@ -70,6 +70,7 @@ def test_a_layers_weight_and_bias_are_drawn_together_even_when_layers_are_not(st
     torch.testing.assert_close(rows["a.bias"][:, 0], predicted, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:law:rainbownet.errors.RainbowWarning")
 @pytest.mark.parametrize("draw", ["gaussian", "orthogonal", "antithetic"])
 @pytest.mark.parametrize(
     "law", [rn.Smoothed(h=0.5), rn.Gaussian(rank=3), rn.White(), rn.Gaussian(rank=0.9, mean=False)]
@@ -202,6 +203,7 @@ def test_until_draws_the_layers_up_to_one():
         rainbow.draw([images], until=names[0], layers=[names[0]])
 
 
+@pytest.mark.filterwarnings("ignore:law:rainbownet.errors.RainbowWarning")
 def test_names_stand_for_presets_laws_and_alignments():
     case = CASES["mlp"]
     net, images = case.network(), case.images(256)

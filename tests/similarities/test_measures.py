@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rainbownet.aligned import ridge as ridges
 from rainbownet.similarities import measures
 from rainbownet.similarities.rdms import dissimilarities, rank_correlations
 from rainbownet.similarities.sums import Sums
@@ -97,11 +98,11 @@ def test_ridge_is_chosen_by_generalised_cross_validation():
     x, y = naive.centred(rows(80, 6, 0)), naive.centred(rows(80, 3, 1))
     y += 0.7 * x[:, :3]
     pair = summed(x, y).pair(0, 0)
-    ridge = measures.Ridge.of(pair.self_x, pair.count, centred=True)
+    ridge = ridges.Ridge.of(pair.self_x, pair.count, centred=True)
     turned = ridge.vectors.mT @ pair.cross
     chosen, value = ridge.choose(turned, pair.energy_y)
     unit = np.trace(x.T @ x) / 80 / 6
-    expected, best = naive.gcv(x, y, (measures.RIDGES.numpy() * unit))
+    expected, best = naive.gcv(x, y, (ridges.RIDGES.numpy() * unit))
     assert chosen == pytest.approx(expected, rel=1e-9)
     assert value == pytest.approx(best, abs=1e-9)
 
@@ -111,7 +112,7 @@ def test_held_out_explained_share_is_the_relative_error_of_the_regression():
     y[:, :4] += 2 * x[:, :4]
     fitted, held = summed(x[:60], y[:60], centred=False), summed(x[60:], y[60:], centred=False)
     one, two = fitted.pair(0, 0), held.pair(0, 0)
-    ridge = measures.Ridge.of(one.self_x, one.count, centred=False)
+    ridge = ridges.Ridge.of(one.self_x, one.count, centred=False)
     turned = ridge.vectors.mT @ one.cross
     chosen, _ = ridge.choose(turned, one.energy_y)
     found = measures.explained_by(

@@ -11,7 +11,8 @@ from jaxtyping import Inexact
 from torch import Tensor
 
 from rainbownet.aligned.assignment import assign
-from rainbownet.aligned.polar import completed, polar_factor
+from rainbownet.aligned.chosen import Choice, choose, scaled_rotation
+from rainbownet.aligned.polar import polar_factor
 from rainbownet.errors import AlignmentError
 from rainbownet.moments import CrossMoment
 from rainbownet.options import Option
@@ -31,6 +32,15 @@ class Alignment(Option):
     def __call__(self, moment: CrossMoment) -> Inexact[Tensor, "d e"]:
         """Return the map from sampled channels to reference channels."""
         raise NotImplementedError
+
+    def choose(self, moment: CrossMoment, held: CrossMoment | None = None) -> Choice:
+        """Return the map and what it was made with.
+
+        Args:
+            moment: Cross moment of the images that are fitted to.
+            held: That of held-out images, by which an alignment that chooses does so.
+        """
+        return Choice(self(moment))
 
 
 @dataclass(frozen=True)
@@ -80,13 +90,15 @@ class LeastSquares(Alignment):
 
     Args:
         ridge: The ridge λ, relative to the mean energy of a sampled channel. At 0 the pseudo-inverse is taken, without
-            eigenvalues below 1e-10 of the largest.
+            eigenvalues below 1e-10 of the largest. "auto" chooses it for each reader, by the error on held-out images
+            or, where none are held out, by generalised leave-one-out (`rainbownet.aligned.chosen`).
         toward: What the ridge shrinks to: "zero", or "rotation", the scaled Procrustes map, completed on directions
             without activations (`completed`), so that identical activations give the identity: with fewer rows
-            than channels and on dead channels too, and at ridge 0, where it is the limit of small ridges.
+            than channels and on dead channels too, and at ridge 0, where it is the limit of small ridges. "auto" is
+            the better of the two, or the scaled rotation itself; it needs ridge "auto".
 
     Raises:
-        AlignmentError: If `ridge` is negative or not finite, or `toward` is neither word.
+        AlignmentError: If `ridge` is negative or not finite, or `toward` is none of these words.
 
     Example:
         >>> z = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
@@ -96,16 +108,19 @@ class LeastSquares(Alignment):
                 [0.0000, 0.2500]], dtype=torch.float64)
     """
 
-    ridge: float = 1e-3
+    ridge: float | str = 1e-3
     toward: str = "zero"
     name: ClassVar[str] = "least-squares"
     needs_right_self: ClassVar[bool] = True
 
     def __post_init__(self):
-        if isinstance(self.ridge, bool | str) or not 0 <= self.ridge < math.inf:
-            raise AlignmentError(f"ridge: expected a finite number ≥ 0, got {self.ridge!r}")
-        if self.toward not in ("zero", "rotation"):
-            raise AlignmentError(f"toward: expected 'zero' or 'rotation', got {self.toward!r}")
+        chosen = self.ridge == "auto"
+        if not chosen and (isinstance(self.ridge, bool | str) or not 0 <= self.ridge < math.inf):
+            raise AlignmentError(f"ridge: expected a finite number ≥ 0 or 'auto', got {self.ridge!r}")
+        if self.toward not in ("zero", "rotation", "auto"):
+            raise AlignmentError(f"toward: expected 'zero', 'rotation' or 'auto', got {self.toward!r}")
+        if self.toward == "auto" and not chosen:
+            raise AlignmentError(f"toward: 'auto' is chosen with the ridge, which is {self.ridge!r}; use ridge='auto'")
 
     def __call__(self, moment: CrossMoment) -> Inexact[Tensor, "d e"]:
         """Return the map of least squares.
@@ -119,11 +134,20 @@ class LeastSquares(Alignment):
         Raises:
             AlignmentError: If the self moment was not kept.
         """
+        return self.choose(moment).map
+
+    def choose(self, moment: CrossMoment, held: CrossMoment | None = None) -> Choice:
+        """Return the map of least squares with its ridge and goal, chosen where they are to be."""
+        if isinstance(self.ridge, str):
+            return choose(moment, held, ("zero", "rotation") if self.toward == "auto" else (self.toward,))
+        return Choice(self._map(moment, self.ridge), self.ridge, self.toward)
+
+    def _map(self, moment: CrossMoment, ridge: float) -> Inexact[Tensor, "d e"]:
         cross, right = moment.cross, moment.right
-        shift = self.ridge * moment.right_energy / moment.right_dim
+        shift = ridge * moment.right_energy / moment.right_dim
         goal = None
         if self.toward == "rotation":
-            goal = completed(polar_factor(cross)) * math.sqrt(moment.left_energy / moment.right_energy)
+            goal = scaled_rotation(moment)
             cross = cross + shift * goal
         if shift > 0:
             regular = right.clone()

@@ -15,6 +15,8 @@ from jaxtyping import Inexact
 from torch import Tensor, fx
 
 from rainbownet.aligned.basis import Flatten, channel_rows, map_size
+from rainbownet.aligned.chosen import Choice
+from rainbownet.aligned.maps import Alignment
 from rainbownet.aligned.polar import completed, polar_factor
 from rainbownet.aligned.quality import Quality, alignment_quality
 from rainbownet.errors import RainbowWarning
@@ -123,6 +125,21 @@ class PairMoments:
         Raises:
             AlignmentError: If activations are dead or not finite, naming the layer.
         """
+        moments = self._enough()
+        return torch.stack([alignment(moment) for moment in moments])
+
+    def choose(self, alignment: Alignment) -> list[Choice]:
+        """Return the map of every group and what it was made with; held-out images help to choose.
+
+        Raises:
+            AlignmentError: If activations are dead or not finite, naming the layer.
+        """
+        moments = self._enough()
+        held = self.held or [None] * len(moments)
+        return [alignment.choose(moment, own) for moment, own in zip(moments, held, strict=True)]
+
+    def _enough(self) -> list[CrossMoment]:
+        """Return the moments of fitted images; warn where they are few."""
         moments = self.fitted
         rows, channels = moments[0].count, max(moments[0].left_dim, moments[0].right_dim)
         if rows < channels:
@@ -130,9 +147,9 @@ class PairMoments:
                 f"layer {self.layer!r}: {rows} rows to align {channels} channels on; give at least {10 * channels} "
                 f"(about {10 * channels // max(rows, 1) + 1} times the images)",
                 RainbowWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        return torch.stack([alignment(moment) for moment in moments])
+        return moments
 
     def quality(self, maps: Inexact[Tensor, "g d e"]) -> tuple[list[Quality], list[Quality] | None]:
         """Return how well maps do by group: on fitted images, and on held-out ones if there are any."""

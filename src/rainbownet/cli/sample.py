@@ -1,4 +1,4 @@
-"""The verb `sample`: a new network of any width from a rainbow file, beside its controls."""
+"""The verb `sample`: a new network of any width from a rainbow file, beside its companions."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,15 +12,15 @@ from rainbownet.cli.verb import Computing, Holdout, Images, Out, Seed
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
     from rainbownet.data import Images as DataImages
-    from rainbownet.facade import Rainbow
     from rainbownet.rainbow.sample import Sample as Drawn
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample(OnRainbow):
-    """Draw a new network, without training, and measure it beside the reference and the white control.
+    """Draw a new network, without training, and measure it beside the trained one, its alignment and white control.
 
     Attributes:
         out: The new weights, safetensors.
@@ -28,7 +28,7 @@ class Sample(OnRainbow):
         classifier: Aligned with the rest, or trained again on the features of the sample.
         layers: Draw only layers under this module. May be repeated.
         until: Draw all layers up to this one, and keep the others.
-        control: Draw the white control as well.
+        control: Draw the identity baseline (trained neurons, aligned alike) and the white control as well.
         images: Images to align on; enough for the width by default.
         holdout: Share of them kept to measure the alignment.
         budget: Memory for activations, such as 2GiB.
@@ -57,6 +57,7 @@ class Sample(OnRainbow):
         from rainbownet.cli.output import say
         from rainbownet.processes import processes
         from rainbownet.progress import progress
+        from rainbownet.rainbow.companions import IDENTITY, SAMPLE, WHITE
 
         width = self.width if self.width == "products" else parse.width("--width", self.width)
         budget, choices = parse.size("--budget", self.budget), self.drawing.options()
@@ -78,13 +79,16 @@ class Sample(OnRainbow):
             batches = source.batches(device=place.device, number=self.images)
             with progress("sampling", "layers", shown=place.first) as report:
                 new = rainbow.draw(batches, progress=report, **options)
-            white = None
-            if self.control:
-                with progress("white control", "layers", shown=place.first) as report:
-                    white = rainbow.white().draw(batches, progress=report, **options)
+            nets, beside = {"reference": rainbow.reference, SAMPLE: new.network}, {}
+            if self.control and new.companions is not None:
+                for name, drawn in ((IDENTITY, new.companions.identity), (WHITE, new.companions.white)):
+                    with progress(name, "layers", shown=place.first) as report:
+                        beside[name] = drawn(progress=report)
+                found = nets | {name: drawn.network for name, drawn in beside.items()}
+                nets = {name: found[name] for name in ("reference", IDENTITY, SAMPLE, WHITE)}
         if not place.first:
             return
-        accuracies, copies = _accuracies(rainbow, new, white, test), _copies(new)
+        accuracies, copies = _accuracies(nets, test), _copies(new)
         normalisation = batches.images.normalisation
         if self.out is not None:
             _write(self.out, new, self.settings(), normalisation)
@@ -98,7 +102,7 @@ class Sample(OnRainbow):
                 "normalisation": normalisation,
                 "accuracies": accuracies,
                 "alignment": new.alignment,
-                "control_alignment": None if white is None else white.alignment,
+                "control_alignment": beside[WHITE].alignment if beside else None,
                 "copy_scores": copies,
                 "preset": new.preset.to_dict(),
                 "networks": rainbow.networks,
@@ -107,19 +111,16 @@ class Sample(OnRainbow):
         )
 
 
-def _accuracies(rainbow: "Rainbow", new: "Drawn", white: "Drawn | None", test: "DataImages | None") -> "pd.DataFrame":
+def _accuracies(nets: "dict[str, nn.Module]", test: "DataImages | None") -> "pd.DataFrame":
     import pandas as pd
 
-    from rainbownet.training import evaluate
+    from rainbownet.rainbow.companions import companions
 
-    nets = {"reference": rainbow.reference, "sample": new.network}
-    if white is not None:
-        nets["white control"] = white.network
-    rows = []
-    for name, net in nets.items():
-        size = {"network": name, "parameters": sum(p.numel() for p in net.parameters())}
-        rows.append(size | ({} if test is None else evaluate(net, test)._asdict()))
-    return pd.DataFrame(rows)
+    if test is not None:
+        return companions(nets, test)
+    return pd.DataFrame(
+        [{"network": name, "parameters": sum(p.numel() for p in net.parameters())} for name, net in nets.items()]
+    )
 
 
 def _copies(new: "Drawn") -> "pd.DataFrame":
@@ -145,7 +146,7 @@ def _write(out: Path, new: "Drawn", settings: dict[str, Any], normalisation: dic
 def _print(path: Path, new: "Drawn", accuracies: "pd.DataFrame", copies: "pd.DataFrame") -> None:
     from rainbownet.cli.output import print_table
 
-    print_table(accuracies, f"A network drawn from {path}", percent=["accuracy"])
+    print_table(accuracies, f"A network drawn from {path}", percent=["accuracy", "agreement"])
     held = len(new.alignment) and new.alignment["held_out"].all()
     print_table(
         new.alignment.drop(columns="held_out"),

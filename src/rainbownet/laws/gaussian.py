@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -12,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rainbownet.checks import real, switch
-from rainbownet.errors import LawError
+from rainbownet.errors import LawError, RainbowWarning
 from rainbownet.laws.base import FittedLaw, Law, Shape
 from rainbownet.laws.block import Block, scalar_columns
 from rainbownet.laws.draws import coefficients
@@ -55,13 +56,14 @@ class FittedGaussian(FittedLaw):
 
     @classmethod
     def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
-        noise: dict[str, Shape] = {"deviation": ("D",)} if getattr(law, "bulk", False) else {}
+        noisy = getattr(law, "bulk", False) or "deviation" in tensors
+        noise: dict[str, Shape] = {"deviation": ("D",)} if noisy else {}
         return {"mean": ("D",), "factor": ("r", "D"), "coordinates": ("n", "r"), **noise}
 
     @classmethod
     def _restore(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> FittedLaw:
         restored = super()._restore(law, blocks, tensors)
-        return replace(restored, deviation=tensors["deviation"].double()) if getattr(law, "bulk", False) else restored
+        return replace(restored, deviation=tensors["deviation"].double()) if "deviation" in tensors else restored
 
     def _draw(self, n: int, draw: str, generator: torch.Generator | None) -> Float[Tensor, "n D"]:
         white = coefficients(draw, n, self.rank, generator=generator).to(self.factor.device)
@@ -92,7 +94,7 @@ class Gaussian(Law[FittedGaussian]):
         rank: Number of principal directions kept, or the share of the energy they hold, in `(0, 1]`; all if None.
         shrinkage: "none", or "spiked": only what rises above a Marchenko–Pastur bulk is kept, shrunk by (U3). Blocks
             are first divided by the deviation of their noise; parameters of one number per neuron have no bulk and
-            keep their variance.
+            keep their variance. Where nothing rises above it the law is of the mean and the noise.
         noise: Variance of the noise of a weight for "spiked", or "bulk" to estimate it for each block.
         bulk: Whether "spiked" adds the noise back on the complement of the spikes when drawing.
 
@@ -140,14 +142,19 @@ class Gaussian(Law[FittedGaussian]):
         deviation = noise_deviation(centred, blocks, None if isinstance(self.noise, str) else self.noise)
         left, factor = spiked_factor(centred, deviation)
         if len(factor) == 0 and not self.bulk:
-            raise LawError(
-                f"{name}: no direction of its {len(rows)} neurons rises above the noise; use bulk=True, a smaller "
-                "noise, or shrinkage='none'"
+            warnings.warn(
+                f"{name}: no direction of its {len(rows)} neurons rises above the noise, so the law has their mean and "
+                "their noise; use a smaller noise, or shrinkage='none', for more",
+                RainbowWarning,
+                stacklevel=3,
             )
-        keep = kept(factor, self.rank, f"{name}: the spikes of {len(rows)} neurons")
-        left, factor = left[:, :keep], factor[:keep]
-        if self.bulk:
+        keep = kept(
+            factor, self.rank if len(factor) or self.bulk else None, f"{name}: the spikes of {len(rows)} neurons"
+        )
+        if self.bulk or len(factor) == 0:
+            left, factor = left[:, :keep], factor[:keep]
             return FittedGaussian(blocks, mean, factor, left[:reference], deviation)
+        left, factor = left[:, :keep], factor[:keep]
         left, factor = _keep_variance(centred, left, factor, scalar_columns(blocks))
         return FittedGaussian(blocks, mean, factor, left[:reference])
 

@@ -1,5 +1,6 @@
 """What sampling does on the way of a walk: accumulate moments, rotate unaligned weights into place, measure norms."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -179,7 +180,8 @@ class SampleAligner(Visitor):
     def _solved(self, own: _Aligned) -> Tensor:
         """Return the maps of all groups, computed once from moments that are then measured and dropped."""
         if own.maps is None:
-            own.maps = own.moments.solve(self.preset.alignment)
+            choices = own.moments.choose(self.preset.alignment)
+            own.maps = torch.stack([choice.map for choice in choices])
             fitted, held = own.moments.quality(own.maps)
             found = fitted if held is None else held
             own.row = {
@@ -187,6 +189,8 @@ class SampleAligner(Visitor):
                 "channels": map_size(own.reference, self.preset.flatten) * own.reference.groups,
                 "sampled_channels": map_size(own.new, self.preset.flatten) * own.new.groups,
                 "rows": fitted[0].rows,
+                "ridge": _geometric_mean([choice.ridge for choice in choices]),
+                "toward": "/".join(sorted({choice.toward for choice in choices})),
                 "held_out": held is not None,
                 "error": mean_quality(found, "error"),
                 "cosine": mean_quality(found, "cosine"),
@@ -219,6 +223,12 @@ class SampleAligner(Visitor):
         else:
             module.running_mean.copy_(moment.mean)
             module.running_var.copy_(moment.variance)
+
+
+def _geometric_mean(values: Sequence[float]) -> float:
+    if len(set(values)) == 1 or min(values) == 0:
+        return min(values)
+    return math.exp(sum(math.log(v) for v in values) / len(values))
 
 
 def _downstream(network: Network, kept: frozenset[str]) -> set[fx.Node]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -16,6 +16,12 @@ from rainbownet.rainbow.neurons import gather, parameters_of, scatter
 from rainbownet.rainbow.presets import Preset
 
 T = TypeVar("T", bound="RainbowData")
+
+Rows = Mapping[str, tuple[Tensor, Sequence[Block]]]
+"""By population, rows of neurons and the blocks their columns are made of."""
+
+KEPT = 1e-6
+"""Change of a population's neurons, relative to their norm, below which a law keeps them: files hold float32."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,9 +43,13 @@ class RainbowData:
         """The reference network as a module, batch norms folded where the preset folds them."""
         return self.network.root
 
+    def rows(self) -> Rows:
+        """Return the neurons of the reference by population, and the blocks their columns are made of."""
+        return rows_of(self.network, self.network.parameters, self.preset)
+
     def white(self: T) -> T:
-        """Return the white control: the same energies and alignment, covariances the identity (theory, 6)."""
-        laws: dict[str, FittedLaw] = {name: White().fit(law.neurons(), law.blocks) for name, law in self.laws.items()}
+        """Return the white control: the trained energies, the same alignment, covariances the identity (theory, 6)."""
+        laws: dict[str, FittedLaw] = {name: White().fit(rows, blocks) for name, (rows, blocks) in self.rows().items()}
         return replace(self, laws=laws, preset=self.preset.but(law=White()))
 
     def __repr__(self) -> str:
@@ -58,18 +68,16 @@ class Neurons:
         kept: The parameters that are not drawn, by name.
     """
 
-    rows: dict[str, tuple[Tensor, Sequence[Block]]]
+    rows: Rows
     kept: dict[str, Tensor]
 
 
-def realise(
-    network: Network, laws: dict[str, FittedLaw], preset: Preset, kept: dict[str, Tensor] | None = None
-) -> None:
-    """Write the neurons that laws keep into the network they were fitted on, in place.
+def realise(network: Network, rows: Rows, preset: Preset, kept: dict[str, Tensor] | None = None) -> None:
+    """Write neurons into the network they belong to, in place.
 
     Args:
         network: The network; norms that are folded are set so that they add the drawn offset and do nothing else.
-        laws: Laws by population.
+        rows: Neurons by population.
         preset: Says whether norms are folded.
         kept: Values of the parameters that are not drawn; the network's own by default.
     """
@@ -81,9 +89,18 @@ def realise(
         for name, value in parameters.fixed.items():
             targets[name].fill_(value)
         for population in network.populations:
-            if population.name in laws:
-                law = laws[population.name]
-                scatter(population, law.neurons(), law.blocks, targets)
+            if population.name in rows:
+                scatter(population, *rows[population.name], targets)
+
+
+def rows_of_laws(laws: Mapping[str, FittedLaw]) -> Rows:
+    """Return the reference's neurons by population as laws keep them."""
+    return {name: (law.neurons(), law.blocks) for name, law in laws.items()}
+
+
+def changed(rows: Rows, laws: Mapping[str, FittedLaw]) -> list[str]:
+    """Return the populations whose neurons a law does not keep, up to the rounding of a file."""
+    return [name for name, (own, _) in rows.items() if (laws[name].neurons().to(own) - own).norm() > KEPT * own.norm()]
 
 
 def kept_parameters(network: Network) -> list[str]:
@@ -99,7 +116,7 @@ def kept_parameters(network: Network) -> list[str]:
     return [name for name in network.parameters if name not in drawn or name in partly]
 
 
-def rows_of(network: Network, values: dict[str, Tensor], preset: Preset) -> dict[str, tuple[Tensor, Sequence[Any]]]:
+def rows_of(network: Network, values: dict[str, Tensor], preset: Preset) -> dict[str, tuple[Tensor, Sequence[Block]]]:
     """Return the rows and blocks of every drawn population, from parameters by name."""
     parameters = parameters_of(network, fold=preset.norms == "folded")
     result = {}

@@ -10,7 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from rainbownet.graph import Network, Population
-from rainbownet.rainbow.data import RainbowData
+from rainbownet.rainbow.data import RainbowData, changed
 from rainbownet.rainbow.neurons import parameters_of
 
 
@@ -120,7 +120,7 @@ def describe_rainbow(rainbow: RainbowData) -> pd.DataFrame:
 
     Returns:
         A row per population that is drawn: `population`, `neurons` of the reference, `numbers` of one neuron, `rank` of
-        the law and `bytes` of its tensors in a file.
+        the law and `bytes` of its tensors in a file, with the neurons themselves where the law does not keep them.
 
     Example:
         >>> import torch
@@ -132,8 +132,10 @@ def describe_rainbow(rainbow: RainbowData) -> pd.DataFrame:
         0          0       32        5     5    760
     """
     rows = []
+    trained = rainbow.rows()
+    beside = changed(trained, rainbow.laws)
     for name, law in rainbow.laws.items():
-        tensors = law.tensors().values()
+        tensors = [*law.tensors().values(), *([trained[name][0]] if name in beside else [])]
         rows.append(
             {
                 "population": name,

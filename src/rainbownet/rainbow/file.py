@@ -22,10 +22,11 @@ from rainbownet.graph.program import to_program
 from rainbownet.graph.rebuild import from_program
 from rainbownet.graph.vocabulary import DTYPES
 from rainbownet.laws import Block, FittedLaw
-from rainbownet.rainbow.data import RainbowData, kept_parameters, realise, rows_of
+from rainbownet.rainbow.data import RainbowData, Rows, changed, kept_parameters, realise, rows_of, rows_of_laws
 from rainbownet.rainbow.presets import Preset
 
-FORMAT = 1
+FORMAT = 2
+"""A file without neurons of its own, where the laws keep the reference's, is of format 1 and read by every version."""
 _INPUTS = 1 << 23
 """Numbers in an example: two colour images of 1182 × 1182."""
 _PRODUCT = 1 << 24
@@ -51,8 +52,9 @@ def save(
 ) -> int:
     """Write a rainbow to a file.
 
-    The file holds the laws, the parameters no law describes, and the network: as operations of torch.nn if it is made
-    of those, and by the name of its factory if one is given. It is written under another name and moved into place.
+    The file holds the laws, the parameters no law describes, the reference's neurons where a law does not keep them
+    whole, and the network: as operations of torch.nn if it is made of those, and by the name of its factory if one is
+    given. It is written under another name and moved into place.
 
     Args:
         rainbow: What to write.
@@ -78,6 +80,10 @@ def save(
         for key, value in law.tensors().items():
             tensors[f"law/{name}/{key}"] = value.to(_stored(value.dtype)).contiguous().cpu()
         laws[name] = [{"name": b.name, "shape": list(b.shape)} for b in law.blocks]
+    rows = rainbow.rows()
+    own = changed(rows, rainbow.laws)
+    for name in own:
+        tensors[f"rows/{name}"] = rows[name][0].to(torch.float32).contiguous().cpu()
     values = network.parameters
     for name in kept_parameters(network):
         tensors[f"kept/{name}"] = values[name].detach().contiguous().cpu().clone()
@@ -88,7 +94,7 @@ def save(
             raise
         program = None
     metadata = {
-        "format": FORMAT,
+        "format": FORMAT if own else 1,
         "library": "rainbownet",
         "architecture": None if architecture is None else {"name": architecture, "kwargs": kwargs or {}},
         "program": program,
@@ -214,8 +220,27 @@ def _assemble(
     kept = {k.removeprefix("kept/"): v for k, v in tensors.items() if k.startswith("kept/")}
     _check_kept(path, reference, kept)
     laws = _laws(path, metadata["laws"], tensors, preset, reference)
-    realise(reference, laws, preset, kept)
+    realise(reference, _rows(path, laws, tensors), preset, kept)
     return laws
+
+
+def _rows(path: Path, laws: dict[str, FittedLaw], tensors: dict[str, Tensor]) -> Rows:
+    """Return the reference's neurons: those of the file, and of the laws where it has none."""
+    rows = dict(rows_of_laws(laws))
+    for key in tensors:
+        if not key.startswith("rows/"):
+            continue
+        name, value = key.removeprefix("rows/"), tensors[key]
+        if name not in rows:
+            raise FileError(f"{path}: it holds neurons of {name!r:.80}, which is no population of its laws")
+        own, blocks = rows[name]
+        if value.shape != own.shape or value.dtype not in _PARTS or not value.isfinite().all():
+            raise FileError(
+                f"{path}: the neurons of population {name!r} are damaged ({tuple(value.shape)} of {value.dtype}, all "
+                f"finite: {bool(value.isfinite().all())}); {tuple(own.shape)} finite numbers are needed"
+            )
+        rows[name] = (value.double(), blocks)
+    return rows
 
 
 def _check_architecture(network: Network, architecture: str, kwargs: dict[str, Any]) -> None:

@@ -1,8 +1,10 @@
 """Fitting: from trained networks to the law of each population (R16, R17)."""
 
 import hashlib
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import torch
@@ -11,7 +13,8 @@ from torch import Tensor, nn
 from rainbownet.aligned.basis import read_through
 from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
-from rainbownet.rainbow.data import Neurons, RainbowData, kept_parameters, realise, rows_of
+from rainbownet.laws import FittedLaw
+from rainbownet.rainbow.data import Neurons, RainbowData, changed, kept_parameters, realise, rows_of, rows_of_laws
 from rainbownet.rainbow.neurons import parameters_of
 from rainbownet.rainbow.presets import Preset
 from rainbownet.rainbow.several import maps_from_reference
@@ -87,14 +90,44 @@ def _with_laws(
             )
         laws[name] = preset.law.fit(rows, blocks, reference=len(first), name=name)
     kept = {name: _mean(name, [own.kept[name] for own in neurons], network) for name in neurons[0].kept}
-    realise(network, laws, preset, kept)
+    realise(network, neurons[0].rows, preset, kept)
     example = images.example
-    provenance = {
+    provenance: dict[str, Any] = {
         "input": {"shape": list(example.shape[1:]), "dtype": str(example.dtype)},
         "fingerprint": hashlib.sha256(example.cpu().contiguous().numpy().tobytes()).hexdigest()[:16],
         **images.origin,
     }
+    if cut := changed(neurons[0].rows, laws):
+        change = change_of_outputs(network, laws, preset)
+        provenance["law_change"] = change
+        warnings.warn(
+            f"law: {preset.law!r} does not keep all of the neurons of {len(cut)} of {len(laws)} populations; with what "
+            f"it keeps of them alone the outputs on the example would change by {100 * change:.3g} %; the reference "
+            "stays as trained",
+            RainbowWarning,
+            stacklevel=4,
+        )
     return RainbowData(network, laws, preset, len(neurons), provenance, alignment)
+
+
+def change_of_outputs(network: Network, laws: Mapping[str, FittedLaw], preset: Preset) -> float:
+    r"""Return how far the outputs are from those that the neurons as laws keep them would give.
+
+    Args:
+        network: The reference.
+        laws: Laws by population.
+        preset: Says whether norms are folded.
+
+    Returns:
+        :math:`\|f' - f\| / \|f\|` on the example.
+    """
+    cut = network.like(network.example)
+    realise(cut, rows_of_laws(laws), preset)
+    with torch.no_grad():
+        pairs = [torch.utils._pytree.tree_leaves(own.root(own.example)) for own in (network, cut)]
+    square = [(b - a, a) for a, b in zip(*pairs, strict=True) if isinstance(a, Tensor)]
+    gone, whole = (sum(part[k].abs().double().square().sum().item() for part in square) for k in (0, 1))
+    return math.sqrt(gone / max(whole, torch.finfo(torch.float64).tiny))
 
 
 def _mean(name: str, values: list[Tensor], network: Network) -> Tensor:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from rainbownet.checks import seed_of
+from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
 from rainbownet.graph.network import Width
 from rainbownet.laws import CopyScore, copy_score
 from rainbownet.rainbow.aligner import SampleAligner
 from rainbownet.rainbow.classifier import Classifier, Features, check_one_process, retrain
+from rainbownet.rainbow.companions import IDENTITY, SAMPLE, TRAINED, WHITE, companions
 from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.presets import Preset
 from rainbownet.rainbow.unaligned import draw_rows, kept_populations, unaligned_weights
 from rainbownet.rainbow.widths import width_of
 from rainbownet.walk import AlignmentImages, WalkReport
+
+if TYPE_CHECKING:
+    from rainbownet.data import Images
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,8 @@ class Sample:
 
     Attributes:
         network: The new module, in evaluation mode.
-        alignment: A row per reader: layer, channels of both networks, rows used, relative error (R7) and cosine after
+        alignment: A row per reader: layer, channels of both networks, rows used, the ridge and what it shrinks to
+            (infinite for a rotation itself, absent where the alignment has none), relative error (R7) and cosine after
             the map, on held-out images (on the images used, where none is held out).
         walk: What the walk cost.
         images: Number of images read, held-out ones included.
@@ -36,6 +43,8 @@ class Sample:
         preset: The options it was drawn with.
         rows: For each drawn population the drawn rows and the trained ones.
         aligned_classifier: Where the classifier was retrained: what its parameters were before, by name.
+        companions: Draw the networks an accuracy stands beside: the trained reference and, by the options of this
+            sample, the identity baseline and the white control.
     """
 
     network: nn.Module
@@ -46,11 +55,56 @@ class Sample:
     preset: Preset
     rows: dict[str, tuple[Tensor, Tensor]]
     aligned_classifier: dict[str, Tensor] = field(default_factory=dict)
+    companions: Companions | None = field(default=None, repr=False, compare=False)
+
+    def baselines(self, test: Images | Iterable[Any]) -> pd.DataFrame:
+        """Classify images by the sample and by what its accuracy stands beside (theory, 13).
+
+        The identity baseline and the white control are drawn when this is called, on the images the sample was
+        aligned on and with its options: the loader is read again.
+
+        Args:
+            test: Images with labels, or a loader of `(inputs, targets)`.
+
+        Returns:
+            A row each for `"trained"`, `"identity baseline"` (the trained neurons through the same alignment),
+            `"sample"` and `"white control"`: `network`, `parameters`, `accuracy`, `loss`, and `agreement`, the share
+            of images on which the network and the trained one give the same class.
+
+        Raises:
+            DataError: If there is nothing to classify, or a loader gives its images only once.
+            RainbowError: If the sample was not made by `Rainbow.draw`.
+        """
+        if self.companions is None:
+            raise RainbowError("sample: only one that Rainbow.draw made can draw its baselines")
+        nets = {
+            TRAINED: self.companions.trained,
+            IDENTITY: self.companions.identity().network,
+            SAMPLE: self.network,
+            WHITE: self.companions.white().network,
+        }
+        return companions(nets, test)
 
     def copy_scores(self) -> dict[str, CopyScore]:
         """Return the copy score of each drawn population, next to that of an independent Gaussian (theory, 7)."""
         generator = torch.Generator().manual_seed(self.seed)
         return {name: copy_score(new, old, generator=generator) for name, (new, old) in self.rows.items()}
+
+
+@dataclass(frozen=True)
+class Companions:
+    """The networks beside which the accuracy of a sample stands.
+
+    Attributes:
+        trained: The reference.
+        identity: Draws the trained neurons through the alignment of the sample, at the reference's width; takes
+            `progress` as `Rainbow.draw` does.
+        white: Draws the white control, at the width of the sample, likewise.
+    """
+
+    trained: nn.Module
+    identity: Callable[..., Sample]
+    white: Callable[..., Sample]
 
 
 def draw_sample(
@@ -78,22 +132,33 @@ def draw_sample(
         classifier: Whether and how the classifier is retrained.
         progress: Called with the stages done and their number.
     """
+    chosen = rainbow.preset if preset is None else preset
+    options: dict[str, Any] = {"seed": seed, "layers": layers, "until": until, "classifier": classifier}
+    beside = Companions(
+        rainbow.reference,
+        # A white law keeps every trained neuron, so that its identity draw gives them.
+        lambda progress=None: draw_sample(
+            rainbow.white(), images, preset=chosen.but(draw="identity"), progress=progress, **options
+        ),
+        lambda progress=None: draw_sample(
+            rainbow.white(), images, preset=chosen, width=width, progress=progress, **options
+        ),
+    )
     seed = seed_of(seed)
-    preset = rainbow.preset if preset is None else preset
     width_of(width)
     if classifier != "aligned":
         check_one_process(classifier)
     reference = rainbow.network.like(images.example)
     kept = kept_populations(reference, layers, until)
     new = reference.resized(width, keep=kept)
-    rows = draw_rows(rainbow.laws, reference, new, kept, preset, seed)
+    rows = draw_rows(rainbow.laws, reference, new, kept, chosen, seed)
     blocks = {name: law.blocks for name, law in rainbow.laws.items()}
     features = Features(new) if classifier != "aligned" else None
     aligner = SampleAligner(
         reference,
         new,
-        unaligned_weights(rows, blocks, reference, new, preset),
-        preset,
+        unaligned_weights(rows, blocks, reference, new, chosen),
+        chosen,
         kept=kept,
         features=features,
         measure=not images.every,
@@ -103,8 +168,9 @@ def draw_sample(
     if features is not None:
         before = {name: new.parameters[name].clone() for name in features.classifier_parameters(new)}
         retrain(new, features, images.targets, classifier)
-    pairs = {name: (drawn, rainbow.laws[name].neurons()) for name, drawn in rows.items()}
-    return Sample(new.root, aligner.table(), report, images.images, seed, preset, pairs, before)
+    trained = rainbow.rows()
+    pairs = {name: (drawn, trained[name][0].to(drawn)) for name, drawn in rows.items()}
+    return Sample(new.root, aligner.table(), report, images.images, seed, chosen, pairs, before, beside)
 
 
 def assemble(

@@ -5,7 +5,6 @@ With rows :math:`x (d)` and :math:`y (e)` of the same stimuli, everything here i
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -15,9 +14,6 @@ from rainbownet.errors import AlignmentError
 
 NOISE = 1e-7
 """Singular values below this share of the largest are rounding."""
-
-RIDGES = torch.logspace(-8, 2, 41, dtype=torch.float64)
-"""Ridges tried by `Ridge`, in units of the mean eigenvalue of the predictor's second moment."""
 
 
 def rotation_similarity(cross: Float[Tensor, "d e"], energy_x: float, energy_y: float) -> float:
@@ -122,61 +118,6 @@ def pwcca(
     # The canonical variables are h = leftᵀ white_x x, so ⟨h_i, x_j⟩ = (leftᵀ white_x S_xx)_{ij}.
     weights = (left.mT @ white_x @ self_x).abs().sum(1)
     return ((weights * values.clamp(max=1.0)).sum() / weights.sum()).item()
-
-
-@dataclass(frozen=True)
-class Ridge:
-    r"""Ridge regressions from one representation to any other, with the ridge chosen by generalised leave-one-out.
-
-    With :math:`S_{xx} = V \mathrm{diag}(e) V^⊤` the coefficients are :math:`B_λ = V (e + λ)^{-1} V^⊤ S_{xy}`. The ridge
-    minimises the generalised cross-validation :math:`\mathrm{RSS}(λ) / (1 - \mathrm{dof}(λ)/n)^2`, the rotation
-    invariant form of the leave-one-out error (Golub, Heath & Wahba, Technometrics 1979), which moments give in closed
-    form: one eigendecomposition serves every target and every ridge.
-
-    Attributes:
-        values: Eigenvalues `e` of the predictor's second moment.
-        vectors: Its eigenvectors `V`.
-        count: Number of rows.
-        fitted_mean: 1 if a mean was fitted as well, else 0.
-    """
-
-    values: Float[Tensor, " d"]
-    vectors: Float[Tensor, "d _d"]
-    count: int
-    fitted_mean: int
-
-    @staticmethod
-    def of(self_x: Float[Tensor, "d _d"], count: int, *, centred: bool) -> "Ridge":
-        """Decompose the second moment of the predictor."""
-        values, vectors = torch.linalg.eigh(self_x)
-        return Ridge(values.clamp(min=0.0), vectors, count, int(centred))
-
-    def choose(self, turned: Float[Tensor, "d e"], energy_y: float) -> tuple[float, float]:
-        r"""Return the best ridge and its leave-one-out share of explained energy.
-
-        Args:
-            turned: :math:`V^⊤ S_{xy}`.
-            energy_y: Trace of :math:`S_{yy}`.
-
-        Returns:
-            The ridge, and :math:`1 - \mathrm{GCV}/\mathrm{tr}\,S_{yy}`; NaN where a side has no energy.
-        """
-        unit = self.values.mean().item()
-        if not (unit > 0 and energy_y > 0):
-            return math.nan, math.nan
-        ridges = RIDGES * unit
-        shifted = self.values + ridges[:, None]
-        explained = (turned.square().sum(1) * (self.values + 2 * ridges[:, None]) / shifted.square()).sum(1)
-        freedom = (self.values / shifted).sum(1) + self.fitted_mean
-        left = 1 - freedom / self.count
-        error = (energy_y - explained).clamp(min=0.0) / left.square()
-        error[left <= 0] = math.inf
-        best = int(error.argmin())
-        return ridges[best].item(), 1 - error[best].item() / energy_y
-
-    def coefficients(self, turned: Float[Tensor, "d e"], ridge: float) -> Float[Tensor, "d e"]:
-        """Return :math:`(e + λ)^{-1} V^⊤ S_{xy}`, the coefficients in the predictor's eigenbasis."""
-        return turned / (self.values + ridge)[:, None]
 
 
 def explained_by(

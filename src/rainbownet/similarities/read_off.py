@@ -9,6 +9,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from rainbownet.aligned.ridge import Ridge
 from rainbownet.similarities import measures as of
 from rainbownet.similarities.sums import Pair, Sums
 
@@ -21,7 +22,7 @@ class Reader:
 
     def __init__(self, fitted: Sums, held: Sums, *, centred: bool) -> None:
         self.fitted, self.held, self.centred = fitted, held, centred
-        self._ridges: dict[tuple[str, int], tuple[of.Ridge, Float[Tensor, "d _d"] | None]] = {}
+        self._ridges: dict[tuple[str, int], tuple[Ridge, Float[Tensor, "d _d"] | None]] = {}
 
     def rows(self, i: int, j: int, measures: Sequence[str]) -> list[dict[str, Any]]:
         """Return a row of the table for each measure of a pair of layers of the group."""
@@ -71,9 +72,9 @@ class Reader:
         rest = held.energy_x if mirrored else held.energy_y
         return value, of.explained_by(ridge.coefficients(turned, chosen), ridge.vectors.mT @ other, held_self, rest)
 
-    def _ridge(self, side: str, i: int) -> tuple[of.Ridge, Tensor | None]:
+    def _ridge(self, side: str, i: int) -> tuple[Ridge, Tensor | None]:
         if (side, i) not in self._ridges:
-            ridge = of.Ridge.of(self.fitted.self_moment(side, i), self.fitted.count, centred=self.centred)
+            ridge = Ridge.of(self.fitted.self_moment(side, i), self.fitted.count, centred=self.centred)
             held = None
             if self.held.count:
                 held = ridge.vectors.mT @ self.held.self_moment(side, i) @ ridge.vectors

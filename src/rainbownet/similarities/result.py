@@ -9,6 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
+from rainbownet.aligned.ridge import Ridge
 from rainbownet.errors import RainbowError
 from rainbownet.similarities import measures
 from rainbownet.similarities.sums import Pair
@@ -89,7 +90,7 @@ class Similarity:
             RainbowError: If no moments were kept (`maps=True`) or there is no such pair.
         """
         pair = self._moments(layer_a, layer_b)
-        ridge = measures.Ridge.of(pair.self_x, pair.count, centred=self.centred)
+        ridge = Ridge.of(pair.self_x, pair.count, centred=self.centred)
         turned = ridge.vectors.mT @ pair.cross
         return ridge.vectors @ ridge.coefficients(turned, ridge.choose(turned, pair.energy_y)[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from rainbownet.aligned.compare import compare
 from rainbownet.data import Images, Loader, load, loader
+from rainbownet.errors import RainbowWarning
 from rainbownet.experiments.demo.results import Results, Settings
 from rainbownet.facade import Rainbow, fit
 from rainbownet.facade import load as load_rainbow
@@ -123,7 +125,11 @@ def _compress(
         row: dict[str, Any] = {"energy": energy}
         for method, preset in METHODS.items():
             law = Gaussian(mean=method != "published", rank=energy)
-            rainbow, size = _through_file(fit(net, batches, preset=preset, law=law), folder / "cut.rainbow")
+            with warnings.catch_warnings():
+                # The cut is what is measured.
+                warnings.filterwarnings("ignore", "law: ", RainbowWarning)
+                cut = fit(net, batches, preset=preset, law=law)
+            rainbow, size = _through_file(cut, folder / "cut.rainbow")
             new = rainbow.draw(batches, width=settings.cut_width, seed=settings.seed)
             row["ranks"] = tuple(law.rank for law in rainbow.laws.values())
             row |= {"bytes": size, "share": size / weight_bytes(rainbow.network), method: _accuracy(new, test)}
