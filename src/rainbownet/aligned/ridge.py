@@ -82,7 +82,7 @@ class Ridge:
             return math.nan, math.nan
         ridges = RIDGES * unit
         square = turned.square().sum(1)
-        error = left_out_errors(square, self.values, ridges, energy_y, self.count, self.fitted_mean)
+        error = left_out_errors(square, self.values, ridges, energy_y, self.count, float(self.fitted_mean))
         best = int(error.argmin())
         return ridges[best].item(), 1 - error[best].item() / energy_y
 
