@@ -60,6 +60,8 @@ def _of_area(
     own: Responses, area: str, measures: Sequence[str], side: str, centred: bool, rdm_stimuli: int
 ) -> dict[str, float]:
     result: dict[str, float] = {}
+    if own.trials[area].shape[1] < 2:
+        return result
     if centred:
         share = own.explainable(area)
         if {"rotation", "angular"} & set(measures):

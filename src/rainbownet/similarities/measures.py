@@ -55,7 +55,7 @@ def rotation(cross: Float[Tensor, "d e"]) -> Float[Tensor, "d e"]:
     float32 activations may have made, below 1e-7 of the largest, are no directions.
 
     Example:
-        >>> rotation(torch.diag(torch.tensor([3.0, 0.0]))).round(decimals=6)
+        >>> rotation(torch.diag(torch.tensor([3.0, 0.0], dtype=torch.float64))).abs()
         tensor([[1., 0.],
                 [0., 0.]], dtype=torch.float64)
     """

@@ -35,15 +35,18 @@ class Reader:
         ]
 
     def _values(self, i: int, j: int, measures: Sequence[str]) -> dict[str, tuple[float, float]]:
+        found: dict[str, tuple[float, float]] = {}
+        if "cka" in measures:
+            held_cka = self.held.debiased_cka(i, j) if self.held.count else math.nan
+            found["cka"] = (self.fitted.debiased_cka(i, j), held_cka)
+        if set(measures) <= {"cka", "rsa"}:
+            return found
         fitted = self.fitted.pair(i, j)
         held = self.held.pair(i, j) if self.held.count else None
-        found: dict[str, tuple[float, float]] = {}
         if {"rotation", "angular"} & set(measures):
             both = self._rotation(fitted, held)
             found["rotation"] = both
             found["angular"] = (of.angular_distance(both[0]), of.angular_distance(both[1]))
-        if "cka" in measures:
-            found["cka"] = (self.fitted.debiased_cka(i, j), self.held.debiased_cka(i, j) if held else math.nan)
         for name, measure in (("cka_biased", of.cka), ("pwcca", of.pwcca), ("cca", _mean_correlation)):
             if name in measures:
                 values = [measure(p.cross, p.self_x, p.self_y) if p else math.nan for p in (fitted, held)]

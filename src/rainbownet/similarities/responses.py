@@ -90,7 +90,7 @@ def responses(value: Any, name: str = "responses") -> Responses:
         name: What to call it in messages.
 
     Returns:
-        The responses in double precision, their trials kept apart.
+        The responses, their trials kept apart; float32 stays so, all else is made float64.
 
     Raises:
         DataError: If the values are not numbers, not finite, or of other dimensions.
@@ -123,7 +123,7 @@ def _trials(value: Any, name: str) -> Tensor:
             f"{name}: expected numbers (stimuli, features) or (stimuli, trials, features), got shape {array.shape} of "
             f"{array.dtype}"
         )
-    result = torch.from_numpy(array.astype(np.float64))
+    result = torch.from_numpy(array.astype(np.float32 if array.dtype == np.float32 else np.float64))
     if not torch.isfinite(result).all():
         raise DataError(f"{name}: holds NaN or infinite values; leave out stimuli or trials that were not recorded")
     return result if result.ndim == 3 else result[:, None]

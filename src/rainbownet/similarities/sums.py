@@ -19,6 +19,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -27,6 +28,9 @@ from torch import Tensor
 
 from rainbownet.moments.sums import SLAB, column_sums, product_dtype
 from rainbownet.processes import distributed, sum_over_ranks
+
+WAITING = 2**27
+"""Bytes of rows that wait for one product."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,9 @@ class Sums:
         self._norms = torch.zeros(len(widths_x), len(widths_y), **zeros)  # Σ k_i l_i
         self._x_by_y = torch.zeros(self.x.width, len(widths_y), **zeros)  # Xᵀ l
         self._y_by_x = torch.zeros(self.y.width, len(widths_x), **zeros)  # Yᵀ k
+        self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._most = max(256, min(4096, WAITING // (4 * (self.x.width + self.y.width))))
+        self._known: dict[tuple[str, str, int], Any] = {}  # what is asked for with every pair of a layer
 
     @staticmethod
     def bytes(widths_x: Sequence[int], widths_y: Sequence[int]) -> int:
@@ -112,16 +119,25 @@ class Sums:
         if not self.count and not self._placed:
             self._place(rows_x, rows_y)
         dtype = functools.reduce(torch.promote_types, map(product_dtype, (*rows_x, *rows_y)))
-        for start in range(0, len(rows_x[0]), SLAB):
-            x = self.x.slab([r[start : start + SLAB] for r in rows_x], dtype)
-            y = self.y.slab([r[start : start + SLAB] for r in rows_y], dtype)
+        self._waiting.append((self.x.joined(rows_x, dtype), self.y.joined(rows_y, dtype)))
+        self.count += len(rows_x[0])
+        if sum(len(x) for x, _ in self._waiting) >= self._most:
+            self._multiply()
+        return self
+
+    def _multiply(self) -> None:
+        """Add the products of the rows that wait: of few rows, adding them up would cost more than the products."""
+        if not self._waiting:
+            return
+        whole = [torch.cat(parts) for parts in zip(*self._waiting, strict=True)]
+        self._waiting = []
+        self._known.clear()
+        for x, y in zip(*(rows.split(SLAB) for rows in whole), strict=True):
             norms_x, norms_y = self.x.add(x), self.y.add(y)
             self._cross += x.mT @ y
             self._norms += norms_x.double().mT @ norms_y.double()
             self._x_by_y += x.mT @ norms_y
             self._y_by_x += y.mT @ norms_x
-        self.count += len(rows_x[0])
-        return self
 
     def about(self, rows_x: Sequence[Float[Tensor, "n _d"]], rows_y: Sequence[Float[Tensor, "n _e"]]) -> Sums:
         """Take centred rows about the mean of some, before any is added: of the first added ones otherwise.
@@ -146,7 +162,9 @@ class Sums:
 
     def all_reduce(self) -> Sums:
         """Sum over the processes of `torch.distributed`, in place; without a process group, do nothing."""
+        self._multiply()
         if distributed():
+            self._known.clear()
             count = torch.tensor([float(self.count)], dtype=torch.float64, device=self._cross.device)
             own = [self._cross, self._norms, self._x_by_y, self._y_by_x, *self.x.sums(), *self.y.sums()]
             total, *summed = sum_over_ranks([count, *own])
@@ -157,6 +175,7 @@ class Sums:
 
     def pair(self, i: int, j: int) -> Pair:
         """Return the second moments of layer `i` of the first side and layer `j` of the second."""
+        self._multiply()
         cross = self._cross[self.x.at(i), self.y.at(j)] / self.count
         if self.centred:
             cross = cross - torch.outer(self.x.mean(i, self.count), self.y.mean(j, self.count))
@@ -164,13 +183,17 @@ class Sums:
 
     def self_moment(self, side: str, i: int) -> Float[Tensor, "d _d"]:
         """Return the second moment of one layer of a side, `"x"` or `"y"`."""
-        own = self.x if side == "x" else self.y
-        moment = own.selves[i] / self.count
-        mean = own.mean(i, self.count)
-        return moment - torch.outer(mean, mean) if self.centred else moment
+        self._multiply()
+        if ("moment", side, i) not in self._known:
+            own = self.x if side == "x" else self.y
+            moment = own.selves[i] / self.count
+            mean = own.mean(i, self.count)
+            self._known["moment", side, i] = moment - torch.outer(mean, mean) if self.centred else moment
+        return self._known["moment", side, i]
 
     def hsic(self, i: int, j: int) -> float:
         """Return the unbiased HSIC of a pair (Song et al., 2012); NaN with fewer than four rows."""
+        self._multiply()
         if self.count < 4:
             return math.nan
         return self._hsic(
@@ -192,7 +215,11 @@ class Sums:
         """
         if self.count < 4:
             return math.nan
-        own = self._self_hsic(self.x, i) * self._self_hsic(self.y, j)
+        self._multiply()
+        for side, layer in (("x", i), ("y", j)):
+            if ("hsic", side, layer) not in self._known:
+                self._known["hsic", side, layer] = self._self_hsic(self.x if side == "x" else self.y, layer)
+        own = self._known["hsic", "x", i] * self._known["hsic", "y", j]
         return self.hsic(i, j) / math.sqrt(own) if own > 0 else math.nan
 
     def _self_hsic(self, side: _Side, i: int) -> float:
@@ -236,7 +263,7 @@ class _Side:
         """Take the mean of some rows as the point that rows are taken about."""
         self.shift = torch.cat([column_sums(r[:SLAB].to(product_dtype(r))) / len(r[:SLAB]) for r in rows])
 
-    def slab(self, rows: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    def joined(self, rows: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
         """Return the rows of all layers next to each other, shifted."""
         return torch.cat([r.to(dtype) for r in rows], dim=1) - self.shift.to(dtype)
 
