@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from rainbownet.errors import AlignmentError, RainbowError, RainbowWarning
 from rainbownet.similarities.rdms import dissimilarities, rank_correlations
-from rainbownet.similarities.rows import Group, Rows, as_real
+from rainbownet.similarities.rows import Group, Layer, Rows, as_real
 from rainbownet.similarities.sides import Side
 from rainbownet.similarities.sums import Sums
 from rainbownet.walk import AlignmentImages
@@ -123,10 +124,6 @@ def read(
     limit = float("inf") if images.max_images is None else images.max_images
     for chunk in images.chunks(BATCH, limit=limit, every=images.every, seen=progress):
         values = [list(side.activations(chunk.inputs, chunk.numbers).values()) for side in sides]
-        for layers, own, name in zip((rows.a, rows.b), values, "ab", strict=True):
-            for layer, value in zip(layers, own, strict=True):
-                if not torch.isfinite(value).all():
-                    raise AlignmentError(f"{name}: activations of layer {layer.name!r} are not finite (NaN or Inf)")
         if patterns is not None:
             patterns.add(values)
         for part, (fitting, holding) in zip(parts, sums, strict=True):
@@ -134,7 +131,14 @@ def read(
             fitted = len(made[0][0]) // len(chunk.inputs) * chunk.fitted
             fitting.update(*([r[:fitted] for r in side] for side in made))
             holding.update(*([r[fitted:] for r in side] for side in made))
-    return [(fitted.all_reduce(), held.all_reduce()) for fitted, held in sums]
+    done = [(fitted.all_reduce(), held.all_reduce()) for fitted, held in sums]
+    for part, both in zip(parts, done, strict=True):
+        for one in both:
+            for name, layers, chosen, own in (("a", rows.a, part.a, one.x), ("b", rows.b, part.b, one.y)):
+                for i, norm in zip(chosen, own.norms.tolist(), strict=True):
+                    if not math.isfinite(norm):
+                        raise AlignmentError(_not_finite(name, layers[i]))
+    return done
 
 
 def _made(values: Sequence[Sequence[Tensor]], rows: Rows, part: Part) -> list[list[Tensor]]:
@@ -144,6 +148,10 @@ def _made(values: Sequence[Sequence[Tensor]], rows: Rows, part: Part) -> list[li
         for own, layers, chosen in zip(values, (rows.a, rows.b), (part.a, part.b), strict=True)
     ]
     return [made[0], [r.to(made[0][0].device) for r in made[1]]]
+
+
+def _not_finite(side: str, layer: Layer) -> str:
+    return f"{side}: activations of layer {layer.name!r} are not finite (NaN or Inf)"
 
 
 class Patterns:
@@ -169,15 +177,19 @@ class Patterns:
                 RainbowWarning,
                 stacklevel=3,
             )
+        self._layers = rows.a, rows.b
         self._kept: list[list[list[Tensor]]] = [[[] for _ in side] for side in (rows.a, rows.b)]
 
     def add(self, values: Sequence[Sequence[Tensor]]) -> None:
         """Keep the patterns of a batch, as long as there is room."""
         room = self._most - self.count
         if room > 0:
-            for kept, side in zip(self._kept, values, strict=True):
-                for layer, value in zip(kept, side, strict=True):
-                    layer.append(as_real(value[:room]).flatten(1).to("cpu", torch.float32))
+            for name, layers, kept, side in zip("ab", self._layers, self._kept, values, strict=True):
+                for own, layer, value in zip(kept, layers, side, strict=True):
+                    patterns = as_real(value[:room]).flatten(1).to("cpu", torch.float32)
+                    if not torch.isfinite(patterns).all():
+                        raise AlignmentError(_not_finite(name, layer))
+                    own.append(patterns)
             self.count += min(room, len(values[0][0]))
 
     def correlations(self) -> dict[tuple[int, int], float]:
