@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 THREADS := 1
 PYTEST = OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4
 
-.PHONY: setup demo test test-older test-all lint bench mutants docs clean
+.PHONY: setup demo test test-older test-all lint bench mutants gallery docs clean
 
 setup: $(STAMP)
 
@@ -46,6 +46,10 @@ bench: setup
 
 mutants: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py
+
+# Runs the scripts of the tutorial and the gallery whose code has changed, and stores what their pages show.
+gallery: setup
+	OMP_NUM_THREADS=1 $(BIN)/python docs/extensions/pages.py
 
 docs: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"

@@ -76,7 +76,7 @@ def compare(
         - `held_similarity`, `held_error`: on the others (NaN without any);
         - `centred`, `held_centred`: the similarity of centred activations (NaN where they are constant);
         - `random`, `random_centred`: `held_similarity` and `held_centred` of `a` with `b` at random, `similarity` and
-          `centred` without held-out images (NaN where the random network is dead; no columns without `baseline`);
+            `centred` without held-out images (NaN where the random network is dead; no columns without `baseline`);
         - `weights`: Bures cosine before alignment (NaN where the widths differ);
         - `weights_aligned`, `weights_random`: after alignment, and after a random rotation;
         - `rank_a`, `rank_b`: effective ranks of the covariances.

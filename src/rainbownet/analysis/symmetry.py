@@ -62,9 +62,9 @@ def symmetry(
 
         - `layer`, `channels`, `rows`, `held_rows`;
         - `error`: :math:`E\|ρφ(x) - g^{-1}φ(gx)\|^2 / E\|φ\|^2` on held-out images (on all of them without any), the
-          rotation :math:`ρ` found on the others; `unmixed`: the same for :math:`ρ = Id`;
+            rotation :math:`ρ` found on the others; `unmixed`: the same for :math:`ρ = Id`;
         - `commutator`: :math:`\|ρCρ^⊤ - C\|_F / \|C\|_F`, with the covariance `C` of the rows of the layer's weight,
-          and `g` acting on the positions of its kernels; `commutator_random`: the same for a random rotation.
+            and `g` acting on the positions of its kernels; `commutator_random`: the same for a random rotation.
 
         NaN where positions cannot be moved, such as a shift by half a pixel of a small map.
 

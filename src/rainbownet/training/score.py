@@ -20,7 +20,7 @@ WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 class Score(NamedTuple):
     """How well a network classifies.
 
-    Args:
+    Attributes:
         accuracy: Part of the images whose largest logit is the right one, in [0, 1].
         loss: Mean cross-entropy, in nats.
     """
