@@ -128,6 +128,7 @@ class Channels:
         self.parameters: dict[str, IndexedParameter] = {}
         self.norms: dict[fx.Node, Norm] = {}
         self.rewrites: dict[fx.Node, Rewrite] = {}
+        self.sizes: dict[fx.Node, list[tuple[fx.Node, Ids | int]]] = {}
         self.attributes: list[tuple[str, str, Callable[[Count], Any]]] = []
         self.mixed: list[tuple[fx.Node, Ids, str]] = []
         self.kept: list[Kept] = []
@@ -246,6 +247,10 @@ class Channels:
         """Declare how the constants of a node follow the number of channels."""
         self.rewrites[node] = arguments
 
+    def computed_sizes(self, node: fx.Node, sizes: list[tuple[fx.Node, Ids | int]]) -> None:
+        """Declare what computed sizes among the arguments of a node must be: numbers of channels, or as they are."""
+        self.sizes[node] = sizes
+
     def attribute(self, module: str, name: str, value: Callable[[Count], Any]) -> None:
         """Declare how an attribute of a module follows the number of channels."""
         self.attributes.append((module, name, value))
@@ -269,6 +274,10 @@ class Channels:
         self.freeze_late(Kept(node, why, np.concatenate([*labels, np.zeros(0, dtype=np.int64)]), tuple(names)))
         return _unlabelled(self.values[node])
 
+    def is_frozen(self, label: Ids) -> bool:
+        """Whether channels are known by now to be kept trained."""
+        return bool(self.ties.frozen_by_now(label).all())
+
     def freeze_late(self, kept: Kept) -> None:
         """Keep channels trained, and say why."""
         self.ties.freeze(kept.ids)
@@ -279,7 +288,7 @@ class Channels:
         """Forget what a rule declared before it raised an error."""
         lists = [self.mixed, self.spatial, self.attributes, self.kept, *self.ties.declared]
         lengths = [len(known) for known in lists]
-        own = ("labels", "parameters", "norms", "rewrites", "_pending")
+        own = ("labels", "parameters", "norms", "rewrites", "sizes", "_pending")
         before = {name: dict(getattr(self, name)) for name in own}
         try:
             yield

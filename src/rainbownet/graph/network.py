@@ -110,6 +110,11 @@ class Network:
         return self._found.kept
 
     @property
+    def summed(self) -> frozenset[str]:
+        """The drawn populations whose neurons are only summed over (theory, 10): no non-linearity sees them."""
+        return self._found.summed
+
+    @property
     def share_drawn(self) -> float:
         """The share of the numbers of all parameters that belong to neurons that are drawn."""
         sizes = {name: value.numel() for name, value in self.traced.named_parameters()}
@@ -178,7 +183,7 @@ class Network:
         """
         factors = self._factors(width, keep)
         count = Counter(self._found.solved.neuron, self._found.owners, factors)
-        root, traced = resized_module(self.root, self.traced, self._found, count)
+        root, traced = resized_module(self.root, self.traced, self._found, count, self.example)
         network = Network(root, self.example, head=self.head, traced=traced)
         mine, theirs = ({p.key for p in net.populations} for net in (self, network))
         if mine != theirs:
@@ -213,7 +218,7 @@ class Network:
         difference = first_difference(
             self.traced,
             other.traced,
-            sized=set(found.rewrites),
+            sized={*found.rewrites, *found.sizes},
             attributes={(module, attribute) for module, attribute, _ in found.attributes},
         )
         if difference is None and (extra := set(self.parameters) ^ set(other.parameters)):

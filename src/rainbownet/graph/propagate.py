@@ -9,12 +9,23 @@ import torch
 from torch import Tensor, fx
 
 from rainbownet.errors import ArchitectureError, UnsupportedOp
-from rainbownet.graph.channels import Channels, Count, IndexedParameter, Kept, Labels, Norm, Reader, Rewrite
+from rainbownet.graph.channels import (
+    Channels,
+    Count,
+    IndexedParameter,
+    Kept,
+    Labels,
+    Norm,
+    Reader,
+    Rewrite,
+)
+from rainbownet.graph.keep import all_ids, keep_late, reported
 from rainbownet.graph.nodes import evaluate
 from rainbownet.graph.pointwise import is_pointwise
 from rainbownet.graph.population import Owners, Population, find_populations
 from rainbownet.graph.rules.elementwise import elementwise
 from rainbownet.graph.rules.table import find_operation
+from rainbownet.graph.summed import summed_populations
 from rainbownet.graph.ties import Ids, Solved, factor_repeats
 
 
@@ -31,8 +42,11 @@ class Propagation:
         populations: The neurons that share a law.
         owners: Which population each neuron belongs to.
         rewrites: How the constants of nodes follow the numbers of channels.
+        sizes: What computed sizes among the arguments of nodes must be: the number of some channels, or as they are.
         attributes: How the attributes of modules do: module, name, value.
         kept: The operations that keep trained parameters from being drawn, and for want of what.
+        summed: The drawn populations whose neurons are only summed over: nothing but linear maps and products of two
+            activations sees them.
     """
 
     shapes: Mapping[fx.Node, Any]
@@ -43,8 +57,10 @@ class Propagation:
     populations: tuple[Population, ...]
     owners: Owners
     rewrites: Mapping[fx.Node, Rewrite]
+    sizes: Mapping[fx.Node, Sequence[tuple[fx.Node, Ids | int]]]
     attributes: Sequence[tuple[str, str, Callable[[Count], Any]]]
     kept: tuple[Kept, ...]
+    summed: frozenset[str]
 
 
 def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] = ()) -> Propagation:
@@ -77,8 +93,10 @@ def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] =
         populations,
         owners,
         channels.rewrites,
+        channels.sizes,
         tuple(channels.attributes),
-        _reported(channels, solved),
+        reported(channels, solved),
+        summed_populations(channels, solved, populations, owners),
     )
 
 
@@ -136,17 +154,12 @@ def _solve(channels: Channels) -> Solved:
     """Solve the ties, with what must be kept trained frozen until nothing more is found."""
     touched = {name for kept in channels.kept for name in kept.parameters}
     for name in touched & set(channels.parameters):
-        for ids in _all_ids(channels.parameters[name]):
+        for ids in all_ids(channels.parameters[name]):
             channels.ties.freeze(ids)
     while True:
         solved = channels.ties.solve()
-        if not (any([*_freeze_positions(channels, solved)]) or any([*_keep_late(channels, solved)])):
+        if not (any([*_freeze_positions(channels, solved)]) or any([*keep_late(channels, solved)])):
             return solved
-
-
-def _all_ids(parameter: IndexedParameter) -> list[Ids]:
-    read = [] if parameter.read is None or parameter.read.ids is None else [parameter.read.ids]
-    return [*parameter.index.values(), *read]
 
 
 def _freeze_positions(channels: Channels, solved: Solved) -> Iterator[bool]:
@@ -155,14 +168,6 @@ def _freeze_positions(channels: Channels, solved: Solved) -> Iterator[bool]:
         written = part[0]
         if _maps_positions(solved, part) and not solved.frozen[solved.neuron[written]].all():
             channels.ties.freeze(written)
-            yield True
-
-
-def _keep_late(channels: Channels, solved: Solved) -> Iterator[bool]:
-    """Keep what can be seen only once ties are known: channels that are mixed, or that lie along two axes."""
-    for kept in (*_mixed(channels), *_read_apart(channels, solved), *_owned_twice(channels, solved)):
-        if not solved.frozen[solved.neuron[kept.ids]].all():
-            channels.freeze_late(kept)
             yield True
 
 
@@ -192,54 +197,6 @@ def _solved_reader(channels: Channels, solved: Solved, read: Reader) -> Reader:
     outer, ids, inner = factor_repeats(solved.channel[read.ids])
     frozen = bool(solved.frozen[solved.neuron[read.ids]].all())
     return replace(read, outer=outer, channels=len(ids), inner=inner, frozen=frozen)
-
-
-def _mixed(channels: Channels) -> Iterator[Kept]:
-    for node, ids, why in channels.mixed:
-        yield Kept(node, str(channels.unsupported(node, why)), np.ravel(ids))
-
-
-def _read_apart(channels: Channels, solved: Solved) -> Iterator[Kept]:
-    """Find activations that are read and have drawn channels along two axes: their rows would not come in pairs."""
-    reads = [known.read for known in channels.parameters.values() if known.read is not None]
-    for read in {read.source: read for read in reads}.values():
-        drawn: dict[int, list[Ids]] = {}
-        for label in channels.labels_of(read.source):
-            if not solved.frozen[solved.neuron[np.ravel(label)]].any():
-                for axis in np.flatnonzero(np.array(label.shape) > 1):
-                    drawn.setdefault(int(axis), []).append(np.ravel(label))
-        if len(drawn) > 1:
-            spared = read.dim % channels.values[read.source].ndim
-            why = f"drawn channels lie along its axes {sorted(drawn)}; they can be aligned along one axis only"
-            others = [ids for axis, found in drawn.items() if axis != spared for ids in found]
-            yield Kept(read.source, str(channels.unsupported(read.source, why)), np.concatenate(others))
-
-
-def _owned_twice(channels: Channels, solved: Solved) -> Iterator[Kept]:
-    """Find parameters of drawn channels along two axes: a law of neurons needs one."""
-    for name, parameter in channels.parameters.items():
-        drawn = [a for a, ids in parameter.index.items() if not solved.frozen[solved.neuron[ids]].all()]
-        if len(drawn) > 1:
-            node = next(n for n in channels.module.graph.nodes if _uses(n, name))
-            why = f"parameter {name!r} of shape {parameter.shape} is indexed by drawn channels along axes {drawn}"
-            others = np.concatenate([parameter.index[axis] for axis in drawn[1:]])
-            yield Kept(node, str(channels.unsupported(node, f"{why}; a law of neurons needs one")), others)
-
-
-def _uses(node: fx.Node, parameter: str) -> bool:
-    return node.op in ("get_attr", "call_module") and f"{parameter}.".startswith(f"{node.target}.")
-
-
-def _reported(channels: Channels, solved: Solved) -> tuple[Kept, ...]:
-    """Return what is kept in which trained parameters have a part, each operation once."""
-    trained = {name for name, _ in channels.module.named_parameters(remove_duplicate=False)}
-    owned = [np.ravel(ids) for name, p in channels.parameters.items() if name in trained for ids in _all_ids(p)]
-    classes = np.unique(solved.neuron[np.concatenate([*owned, np.zeros(0, dtype=np.int64)])])
-    found: dict[fx.Node, Kept] = {}
-    for kept in channels.kept:
-        if trained & set(kept.parameters) or np.isin(solved.neuron[kept.ids], classes).any():
-            found.setdefault(kept.node, kept)
-    return tuple(found.values())
 
 
 def _has_tensor(value: Any) -> bool:

@@ -8,11 +8,12 @@ from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError
 from rainbownet.graph.module import graph_module
-from rainbownet.graph.nodes import fetch
+from rainbownet.graph.nodes import evaluate_checked, fetch
 from rainbownet.graph.population import Owners
 from rainbownet.graph.private import private_copy
 from rainbownet.graph.propagate import Propagation
 from rainbownet.graph.ties import Ids
+from rainbownet.graph.trace import CONSTANT
 
 
 class Counter:
@@ -25,11 +26,15 @@ class Counter:
         neuron: The neuron class of each channel index.
         owners: Where each neuron is found.
         factors: The factor of each population.
+
+    Attributes:
+        resizes: Whether any factor is other than 1.
     """
 
     def __init__(self, neuron: Ids, owners: Owners, factors: Sequence[float]) -> None:
         self._neuron, self._owners = neuron, owners
         self._factors = np.array([*factors, 1.0])
+        self.resizes = any(factor != 1 for factor in factors)
 
     def __call__(self, ids: Ids) -> int:
         """Return the new number of channels along an axis with these channel indices.
@@ -62,7 +67,7 @@ class Counter:
 
 
 def resized_module(
-    root: nn.Module, traced: fx.GraphModule, p: Propagation, count: Counter
+    root: nn.Module, traced: fx.GraphModule, p: Propagation, count: Counter, example: Tensor
 ) -> tuple[nn.Module, fx.GraphModule]:
     """Return a copy of a module, and of its graph, with parameters and constants resized.
 
@@ -71,6 +76,7 @@ def resized_module(
         traced: Its graph.
         p: What is known of its channels.
         count: The new numbers of channels.
+        example: Inputs, to see which sizes the code computes.
 
     The copy is of the user's class, unless constants written in its code depend on the width; then it is the graph
     module.
@@ -86,7 +92,11 @@ def resized_module(
     for module, attribute, value in p.attributes:
         setattr(fetch(new_root, module), attribute, value(count))
     new_traced = _traced(new_root, traced)
-    if _rewrite(new_traced, traced, p, count):
+    changed = [_rewrite(new_traced, p, count), _correct_sizes(new_traced, p, count, example)]
+    # Modules that are traced through, written out, have no code of other widths; constants of code no other channels.
+    written_out = count.resizes and any(isinstance(m, nn.MultiheadAttention) for m in new_root.modules())
+    constant = any(name.startswith(CONSTANT) for own in p.populations if not own.frozen for name in own.slots)
+    if any(changed) or written_out or constant:
         return new_traced, new_traced
     return new_root, new_traced
 
@@ -105,8 +115,10 @@ def _traced(root: nn.Module, traced: fx.GraphModule) -> fx.GraphModule:
     return graph_module(root, graph)
 
 
-def _rewrite(new: fx.GraphModule, old: fx.GraphModule, p: Propagation, count: Counter) -> bool:
+def _rewrite(new: fx.GraphModule, p: Propagation, count: Counter) -> bool:
     """Set the constants of a copied graph; return whether any changed."""
+    if not count.resizes:
+        return False
     nodes = {node.name: node for node in new.graph.nodes}
     changed = False
     for node, arguments in p.rewrites.items():
@@ -115,6 +127,26 @@ def _rewrite(new: fx.GraphModule, old: fx.GraphModule, p: Propagation, count: Co
             changed = True
             nodes[node.name].args = fx.map_arg(args, lambda n: nodes[n.name])
             nodes[node.name].kwargs = fx.map_arg(kwargs, lambda n: nodes[n.name])
+    if changed:
+        new.recompile()
+    return changed
+
+
+@torch.no_grad()
+def _correct_sizes(new: fx.GraphModule, p: Propagation, count: Counter, example: Tensor) -> bool:
+    """Put what computed sizes must be in the place of those that are not; return whether any was."""
+    if not count.resizes or not p.sizes:
+        return False
+    wanted = {node.name: sizes for node, sizes in p.sizes.items()}
+    nodes = {node.name: node for node in new.graph.nodes}
+    modules, env, changed = dict(new.named_modules()), {}, False
+    for node in nodes.values():
+        for size, ids in wanted.get(node.name, ()):
+            computed, right = nodes[size.name], ids if isinstance(ids, int) else count(ids)
+            if env[computed] != right:
+                node.args = fx.map_arg(node.args, lambda n, c=computed, right=right: right if n is c else n)
+                changed = True
+        env[node] = example if node.op == "placeholder" else evaluate_checked(new, node, env, modules, example)
     if changed:
         new.recompile()
     return changed

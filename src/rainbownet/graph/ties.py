@@ -66,6 +66,10 @@ class Ties:
         """Declare channels never to be resampled."""
         self._frozen.append(np.ravel(ids))
 
+    def frozen_by_now(self, ids: Ids) -> np.ndarray:
+        """Return whether each channel was itself declared never to be resampled."""
+        return np.isin(ids, np.concatenate([*self._frozen, np.zeros(0, dtype=np.int64)]))
+
     def tag(self, ids: Ids, mark: Hashable) -> None:
         """Mark channels as members of a group, so that neurons of different groups have different laws."""
         self._tags.append((np.ravel(ids), mark))

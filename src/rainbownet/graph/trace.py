@@ -4,6 +4,7 @@ import inspect
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,9 +13,13 @@ from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph.module import graph_module, with_norm_modules
+from rainbownet.graph.multihead import EXPANDED, attend, is_written_out
 from rainbownet.graph.nodes import evaluate_checked, operation_name
 from rainbownet.graph.private import private_copy
 from rainbownet.graph.rules.table import leaf_modules
+
+CONSTANT = "_tensor_constant"
+"""What torch.fx calls tensors that the forward pass computes without its inputs, a number following."""
 
 _OUT_OF_PLACE = {
     operator.iadd: operator.add,
@@ -32,13 +37,24 @@ class _Tracer(fx.Tracer):
         example: Inputs, so that code may ask for shapes and branch on them: every node is evaluated as it is made.
     """
 
+    proxy_buffer_attributes = True  # so that what code computes of a buffer is recorded, not done once
+
     def __init__(self, example: Tensor | None) -> None:
         super().__init__()
         self.example = example
         self.values: dict[fx.Node, Any] = {}
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, leaf_modules()) or super().is_leaf_module(m, module_qualified_name)
+        if isinstance(m, leaf_modules()):
+            return True
+        if isinstance(m, EXPANDED):
+            return isinstance(m, nn.MultiheadAttention) and not is_written_out(m)
+        return super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(self, m: nn.Module, forward: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        if isinstance(m, nn.MultiheadAttention) and not self.is_leaf_module(m, ""):
+            forward = partial(attend, m)
+        return super().call_module(m, forward, args, kwargs)
 
     def create_node(self, kind: str, *args: Any, **kwargs: Any) -> fx.Node:
         node = super().create_node(kind, *args, **kwargs)
@@ -65,7 +81,15 @@ class _Tracer(fx.Tracer):
 
     def to_bool(self, obj: fx.Proxy) -> bool:
         value = self.values.get(obj.node)
-        return bool(value) if _is_size(value) else super().to_bool(obj)
+        return bool(value) if _is_size(value) or self._is_constant(obj.node) else super().to_bool(obj)
+
+    def _is_constant(self, node: fx.Node) -> bool:
+        """Whether a value is computed from sizes, constants and buffers alone (a mask that is looked at)."""
+        if _is_size(self.values.get(node)):
+            return True
+        if node.op == "get_attr":
+            return str(node.target) not in dict(self.root.named_parameters())
+        return node.op.startswith("call_") and all(self._is_constant(source) for source in node.all_input_nodes)
 
     def iter(self, obj: fx.Proxy) -> Iterator:
         value = self.values.get(obj.node)
@@ -170,11 +194,20 @@ def copy_and_trace(module: nn.Module, example: Tensor | None = None) -> tuple[nn
         raise ArchitectureError(f"network {type(root).__name__} has {count} inputs; one tensor is supported")
     for extra in inputs[1:]:
         _erase(extra)
+    _keep_constants(root, graph)
     with_norm_modules(root, graph)
     traced = graph_module(root, graph)
     _functionalise(traced)
     traced.graph = _renamed(traced.graph)
     return root, traced
+
+
+def _keep_constants(root: nn.Module, graph: fx.Graph) -> None:
+    """Make tensors that the forward pass computes without its inputs buffers of the copy, which move with it."""
+    for node in graph.nodes:
+        name = str(node.target)
+        if node.op == "get_attr" and name.startswith(CONSTANT) and isinstance(vars(root).get(name), Tensor):
+            root.register_buffer(name, vars(root).pop(name), persistent=False)
 
 
 def _renamed(graph: fx.Graph) -> fx.Graph:

@@ -4,6 +4,7 @@ import hashlib
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from rainbownet.aligned.basis import read_through
 from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
-from rainbownet.laws import FittedLaw
+from rainbownet.laws import FittedLaw, Gaussian, Law
 from rainbownet.rainbow.data import Neurons, RainbowData, changed, kept_parameters, realise, rows_of, rows_of_laws
 from rainbownet.rainbow.neurons import parameters_of
 from rainbownet.rainbow.presets import Preset
@@ -88,7 +89,7 @@ def _with_laws(
             warnings.warn(
                 f"population {name!r}: every one of its {len(rows)} neurons is zero", RainbowWarning, stacklevel=4
             )
-        laws[name] = preset.law.fit(rows, blocks, reference=len(first), name=name)
+        laws[name] = _law_of(preset, name in network.summed).fit(rows, blocks, reference=len(first), name=name)
     kept = {name: _mean(name, [own.kept[name] for own in neurons], network) for name in neurons[0].kept}
     realise(network, neurons[0].rows, preset, kept)
     example = images.example
@@ -130,6 +131,15 @@ def change_of_outputs(network: Network, laws: Mapping[str, FittedLaw], preset: P
     return math.sqrt(gone / max(whole, torch.finfo(torch.float64).tiny))
 
 
+def _law_of(preset: Preset, summed: bool) -> Law:
+    """Return the law of a population: of neurons that are only summed over, the second moment is all that matters.
+
+    Without a mean, orthogonal draws have the moment of the trained neurons exactly (theory, 10).
+    """
+    law = preset.law
+    return replace(law, mean=False) if summed and preset.draw == "auto" and isinstance(law, Gaussian) else law
+
+
 def _mean(name: str, values: list[Tensor], network: Network) -> Tensor:
     """The classifier is the mean of the aligned ones; statistics and constants are the first's."""
     if len(values) == 1 or network.is_statistic(name) or not (values[0].is_floating_point() or values[0].is_complex()):
@@ -149,18 +159,22 @@ def _moved(network: Network, values: dict[str, Tensor], maps: dict[str, Tensor],
 
 
 def _warn_of_kept(network: Network, name: str) -> None:
-    if kept := network.kept_by:
-        more = f"; and {len(kept) - 1} more, which `rainbownet info` lists" if len(kept) > 1 else ""
+    if reasons := [kept.why for kept in network.kept_by]:
+        more = f"; and {len(reasons) - 1} more, which `rainbownet info` lists" if len(reasons) > 1 else ""
         warnings.warn(
             f"network {name}: {100 * network.share_drawn:.1f} % of its parameters are drawn, the others are kept as "
-            f"trained or aligned: {kept[0].why}{more}",
+            f"trained or aligned: {reasons[0]}{more}",
             RainbowWarning,
             stacklevel=4,
         )
 
 
 def _check_finite(network: Network, name: str) -> None:
+    constants = {key for key, _ in network.traced.named_buffers() if not network.is_statistic(key)}
+    constants -= {key for population in network.populations if not population.frozen for key in population.slots}
     for key, value in network.parameters.items():
+        if key in constants:
+            continue  # a mask holds infinities
         if (value.is_floating_point() or value.is_complex()) and not torch.isfinite(value).all():
             bad = int((~torch.isfinite(value)).sum())
             raise RainbowError(f"{name}: parameter {key!r} holds {bad} NaN or infinite values of {value.numel()}")

@@ -38,8 +38,9 @@ class Preset:
     Attributes:
         law: The law of the neurons of each population.
         alignment: How a sampled network's channels are mapped onto the reference's.
-        draw: How samples of a law are drawn; `"auto"`: in antithetic pairs where neurons have an offset (a bias or a
-            folded norm), orthogonally where they have none.
+        draw: How samples of a law are drawn; `"auto"`: orthogonally, the law without a mean, where neurons are only
+            summed over (theory, 10); else in antithetic pairs where they have an offset (a bias or a folded norm),
+            orthogonally where they have none.
         tie: `"joint"`: one sample a neuron, shared by all layers that write it (theory, 5); `"independent"`: each layer
             draws its own.
         flatten: Whether maps act on channels or on all features at a flatten.

@@ -68,7 +68,10 @@ def draw_rows(
     for population in new.populations:
         old = mine[population.key]
         if old.name in laws and old.name not in kept:
-            rows[old.name] = _draw(laws[old.name], len(population), preset, seed, old.name, old.writers)
+            draw = preset.draw
+            if draw == "auto":
+                draw = "orthogonal" if old.name in reference.summed else _balanced(laws[old.name])
+            rows[old.name] = _draw(laws[old.name], len(population), draw, preset, seed, old.name, old.writers)
     return rows
 
 
@@ -124,8 +127,7 @@ def _empty(reference: Network, new: Network, values: dict[str, Tensor]) -> dict[
     return unaligned
 
 
-def _draw(law: FittedLaw, n: int, preset: Preset, seed: int, name: str, writers: Sequence[str]) -> Tensor:
-    draw = _balanced(law) if preset.draw == "auto" else preset.draw
+def _draw(law: FittedLaw, n: int, draw: str, preset: Preset, seed: int, name: str, writers: Sequence[str]) -> Tensor:
     if preset.tie == "joint" or draw == "identity":
         return law.draw(n, draw=draw, generator=stream(seed, name))
     columns = []

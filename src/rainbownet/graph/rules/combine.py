@@ -51,7 +51,7 @@ def split(p: Channels, node: fx.Node) -> list[Labels]:
     """Split into parts of given sizes, which follow the number of channels."""
     source = node.all_input_nodes[0]
     dim = p.argument(node, 2, "dim", 0)
-    ids = p.axis_label(source, dim)
+    ids = _along(p, source, dim)
     sizes = p.argument(node, 1, "split_size_or_sections", p.argument(node, 1, "split_size"))
     parts = _split(p, node, dim)
     if ids is not None and not isinstance(sizes, fx.Node):
@@ -71,15 +71,21 @@ def _split(p: Channels, node: fx.Node, dim: int) -> list[Labels]:
     source = node.all_input_nodes[0]
     values: list[Tensor] = list(p.values[node])
     bounds = np.cumsum([0, *(value.shape[dim] for value in values)])
-    ids = p.axis_label(source, dim)
     parts: list[Labels] = []
     for i, (a, b) in enumerate(pairwise(bounds)):
-        if ids is not None:
-            p.ties.tag(ids[a:b], (node.name, i))  # parts are used differently, so their neurons differ in law
-        parts.append(
-            tuple(
-                label if label.shape[dim] == 1 else np.take(label, np.arange(a, b), axis=dim)
-                for label in p.labels_of(source)
-            )
-        )
+        taken = []
+        for label in p.labels_of(source):
+            part = label if label.shape[dim] == 1 else np.take(label, np.arange(a, b), axis=dim)
+            if label.shape[dim] > 1:
+                p.ties.tag(part, (node.name, i))  # parts are used differently, so their neurons differ in law
+            taken.append(part)
+        parts.append(tuple(taken))
     return parts
+
+
+def _along(p: Channels, source: fx.Node, dim: int) -> Ids | None:
+    """Return the channels along an axis, those at the first entry of the others."""
+    for label in p.labels_of(source):
+        if label.shape[dim] > 1:
+            return np.moveaxis(label, dim, -1).reshape(-1, label.shape[dim])[0]
+    return None

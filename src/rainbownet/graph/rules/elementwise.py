@@ -9,13 +9,14 @@ _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropo
 
 
 @register(
-    "mul", "div", "truediv", "true_divide", "pow", "maximum", "minimum", "lerp", "where", "addcmul", pointwise=True
+    *("mul", "div", "truediv", "true_divide", "pow", "maximum", "minimum", "lerp", "where", "addcmul"),
+    pointwise=True,
 )
 @register("add", "sub", channelwise=True, linear=True, pointwise=True)
 @register("dropout", "dropout1d", "dropout2d", "dropout3d", nn.Identity, *_DROPOUTS, channelwise=True, linear=True)
 @register("contiguous", "clone", "detach", "to", "float", "identity", channelwise=True, linear=True)
 @register("torchvision.ops.stochastic_depth.stochastic_depth", channelwise=True, linear=True)
-@register("complex")
+@register("complex", "masked_fill")
 def elementwise(p: Channels, node: fx.Node) -> Labels:
     """Tie the inputs channel by channel, with broadcasting (residual additions, gates, layer scales)."""
     tensors = [n for n in node.all_input_nodes if isinstance(p.values[n], Tensor)]

@@ -41,13 +41,12 @@ def linear_function(p: Channels, node: fx.Node) -> Labels:
     return _linear(p, node, p.argument(node, 0, "input"), weight, bias)
 
 
-@register("matmul", linear=True)
 def matmul(p: Channels, node: fx.Node) -> Labels:
     """Handle `x @ weight` with a matrix parameter of the network."""
     source, other = node.args[0], node.args[1]
     name = p.parameter_name(other)
     if name is None or p.values[other].ndim != 2 or p.parameter_name(source):  # type: ignore[index]
-        raise p.unsupported(node, "only x @ weight with a two-dimensional parameter is known (attention is not)")
+        raise p.unsupported(node, "only x @ weight with a two-dimensional parameter is known")
     assert isinstance(source, fx.Node)
     return _linear(p, node, source, name, None, out=1)
 

@@ -16,16 +16,19 @@ def reshape(p: Channels, node: fx.Node) -> Labels:
     """Reshape the labels; constant sizes in the code follow the number of channels."""
     source = node.all_input_nodes[0]
     old, new = tuple(p.values[source].shape), tuple(p.values[node].shape)
-    labels = tuple(_reshaped(label, old, new) for label in p.labels_of(source))
-    for label in labels:
-        if label.shape[0] > 1:
-            raise p.unsupported(node, f"it merges channels into the batch axis: {old} → {new}")
+    labels = tuple(_without_batch(_reshaped(label, old, new)) for label in p.labels_of(source))
     if node.op != "call_module" and str(getattr(node.target, "__name__", node.target)) in {"view", "reshape"}:
-        _follow_sizes(p, node, labels, new)
+        follow_sizes(p, node, labels, new)
     return labels
 
 
-def _follow_sizes(p: Channels, node: fx.Node, labels: Labels, new: tuple[int, ...]) -> None:
+def _without_batch(label: Ids) -> Ids:
+    """Return a label whose entries are alike for all images as one of channels alone (heads taken out of a batch)."""
+    return label[:1] if len(label) > 1 and (label == label[:1]).all() else label
+
+
+def follow_sizes(p: Channels, node: fx.Node, labels: Labels, new: tuple[int, ...]) -> None:
+    """Let the sizes that code asks for follow the number of channels, those computed from other sizes included."""
     packed = len(node.args) > 1 and isinstance(node.args[1], (tuple, list))
     sizes: list[Any] = list(node.args[1]) if packed else list(node.args[1:])  # type: ignore[arg-type]
     changes: dict[int, Ids] = {}
@@ -34,7 +37,13 @@ def _follow_sizes(p: Channels, node: fx.Node, labels: Labels, new: tuple[int, ..
         if axes:
             row = label.reshape(-1, new[axes[-1]])[0]
             changes[axes[-1]] = row
-    changes = {i: row for i, row in changes.items() if i < len(sizes) and isinstance(sizes[i], int) and sizes[i] > 0}
+    computed = [
+        (size, changes.get(i, new[i])) for i, size in enumerate(sizes) if isinstance(size, fx.Node) and i < len(new)
+    ]
+    if computed:
+        p.computed_sizes(node, computed)
+    changes = {i: row for i, row in changes.items() if i < len(sizes)}
+    changes = {i: row for i, row in changes.items() if isinstance(sizes[i], int) and sizes[i] > 0}
     if not changes:
         return
 
@@ -104,15 +113,33 @@ def getitem(p: Channels, node: fx.Node) -> Any:
     if not isinstance(value, Tensor):
         return p.labels[source][index]
     parts: list[Any] = list(index) if isinstance(index, tuple) else [index]
-    if any(isinstance(part, (fx.Node, list)) or isinstance(p.value(part), Tensor) for part in parts):
+    if any(isinstance(part, list) or isinstance(p.value(part), Tensor) for part in parts):
         raise p.unsupported(node, "indexing by tensors or lists is not known, only by slices and integers")
+    computed = any(_has_node(part) for part in parts)
+    parts = [p.value(part) for part in parts]
     if Ellipsis in parts:
         at = parts.index(Ellipsis)
         given = sum(part is not None for part in parts) - 1
         parts[at : at + 1] = [slice(None)] * (value.ndim - given)
     labels = tuple(label[_index_of_label(label, value, parts)] for label in p.labels_of(source))
-    _follow_slices(p, node, source, parts)
+    if computed:  # by sizes that the code computes, which need not follow the number of channels
+        axes = [axis for axis, part in _taken(parts) if isinstance(part, int) or part != slice(None)]
+        for label in p.labels_of(source):
+            if any(label.shape[axis] > 1 for axis in axes):
+                p.ties.freeze(label)
+    else:
+        _follow_slices(p, node, source, parts)
     return labels
+
+
+def _taken(parts: list[Any]) -> list[tuple[int, Any]]:
+    """Return the axis that each part of an index takes from."""
+    return list(enumerate(part for part in parts if part is not None))
+
+
+def _has_node(part: Any) -> bool:
+    ends = (part.start, part.stop, part.step) if isinstance(part, slice) else (part,)
+    return any(isinstance(end, fx.Node) for end in ends)
 
 
 def _index_of_label(label: Ids, value: Tensor, parts: list[Any]) -> tuple:

@@ -1,0 +1,74 @@
+"""What is kept as trained: found once ties are known, and reported."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch import fx
+
+from rainbownet.graph.channels import Channels, IndexedParameter, Kept
+from rainbownet.graph.ties import Ids, Solved
+
+
+def keep_late(channels: Channels, solved: Solved) -> Iterator[bool]:
+    """Keep what can be seen only once ties are known; yield for each thing that was not kept before.
+
+    These are channels that an operation mixes, and such that lie along two axes of a value or a parameter.
+    """
+    for kept in (*_mixed(channels), *_read_apart(channels, solved), *_owned_twice(channels, solved)):
+        if not solved.frozen[solved.neuron[kept.ids]].all():
+            channels.freeze_late(kept)
+            yield True
+
+
+def all_ids(parameter: IndexedParameter) -> list[Ids]:
+    """Return the channels along every axis of a parameter that has some."""
+    read = [] if parameter.read is None or parameter.read.ids is None else [parameter.read.ids]
+    return [*parameter.index.values(), *read]
+
+
+def _mixed(channels: Channels) -> Iterator[Kept]:
+    for node, ids, why in channels.mixed:
+        yield Kept(node, str(channels.unsupported(node, why)), np.ravel(ids))
+
+
+def _read_apart(channels: Channels, solved: Solved) -> Iterator[Kept]:
+    """Find activations that are read and have drawn channels along two axes: their rows would not come in pairs."""
+    reads = [known.read for known in channels.parameters.values() if known.read is not None]
+    for read in {read.source: read for read in reads}.values():
+        drawn: dict[int, list[Ids]] = {}
+        for label in channels.labels_of(read.source):
+            if not solved.frozen[solved.neuron[np.ravel(label)]].any():
+                for axis in np.flatnonzero(np.array(label.shape) > 1):
+                    drawn.setdefault(int(axis), []).append(np.ravel(label))
+        if len(drawn) > 1:
+            spared = read.dim % channels.values[read.source].ndim
+            why = f"drawn channels lie along its axes {sorted(drawn)}; they can be aligned along one axis only"
+            others = [ids for axis, found in drawn.items() if axis != spared for ids in found]
+            yield Kept(read.source, str(channels.unsupported(read.source, why)), np.concatenate(others))
+
+
+def _owned_twice(channels: Channels, solved: Solved) -> Iterator[Kept]:
+    """Find parameters of drawn channels along two axes: a law of neurons needs one."""
+    for name, parameter in channels.parameters.items():
+        drawn = [a for a, ids in parameter.index.items() if not solved.frozen[solved.neuron[ids]].all()]
+        if len(drawn) > 1:
+            node = next(n for n in channels.module.graph.nodes if _uses(n, name))
+            why = f"parameter {name!r} of shape {parameter.shape} is indexed by drawn channels along axes {drawn}"
+            others = np.concatenate([parameter.index[axis] for axis in drawn[1:]])
+            yield Kept(node, str(channels.unsupported(node, f"{why}; a law of neurons needs one")), others)
+
+
+def _uses(node: fx.Node, parameter: str) -> bool:
+    return node.op in ("get_attr", "call_module") and f"{parameter}.".startswith(f"{node.target}.")
+
+
+def reported(channels: Channels, solved: Solved) -> tuple[Kept, ...]:
+    """Return what is kept in which trained parameters have a part, each operation once."""
+    trained = {name for name, _ in channels.module.named_parameters(remove_duplicate=False)}
+    owned = [np.ravel(ids) for name, p in channels.parameters.items() if name in trained for ids in all_ids(p)]
+    classes = np.unique(solved.neuron[np.concatenate([*owned, np.zeros(0, dtype=np.int64)])])
+    found: dict[fx.Node, Kept] = {}
+    for kept in channels.kept:
+        if trained & set(kept.parameters) or np.isin(solved.neuron[kept.ids], classes).any():
+            found.setdefault(kept.node, kept)
+    return tuple(found.values())
