@@ -74,6 +74,34 @@ def test_random_pivots_follow_the_residual_energy():
     assert sum(firsts) / 400 == pytest.approx(0.9, abs=4.5 * (0.9 * 0.1 / 400) ** 0.5)
 
 
+def test_pivots_drawn_in_blocks_follow_the_law_of_one_at_a_time():
+    angles = torch.tensor([0.0, 0.3, 1.2, 1.9], dtype=torch.float64)
+    scales = torch.tensor([1.0, 1.2, 0.7, 0.9], dtype=torch.float64)
+    rows = scales[:, None] * torch.stack([angles.cos(), angles.sin()], 1)
+    gram = rows @ rows.T
+    energies, expected = gram.diagonal(), torch.zeros(4, 4, dtype=torch.float64)
+    for i in range(4):
+        left = energies - gram[i] ** 2 / energies[i]
+        left[i] = 0
+        expected[i] = energies[i] / energies.sum() * left / left.sum()
+    generator = torch.Generator().manual_seed(0)
+    found, draws = torch.zeros_like(expected), 1500
+    for _ in range(draws):
+        i, j = cholesky_landmarks(dual_kernel(nn.Identity()), rows, 2, generator=generator).tolist()
+        found[i, j] += 1
+    errors = (expected * (1 - expected) / draws).sqrt() + 1 / draws
+    assert ((found / draws - expected).abs() < 4.5 * errors).all()
+
+
+def test_triangular_features_have_the_same_inner_products_and_need_fewer_landmarks():
+    rows, kernel = gaussian_rows(40), dual_kernel(torch.relu)
+    features = NystromFeatures.fit(kernel, rows[:8].repeat(2, 1))
+    rotated = features.triangular()
+    assert rotated.rank == features.rank == 8
+    assert torch.equal(rotated.root, rotated.root.triu(-8))
+    torch.testing.assert_close(rotated(rows) @ rotated(rows).T, features(rows) @ features(rows).T, rtol=0, atol=1e-9)
+
+
 def test_wrong_requests_name_the_argument():
     rows, kernel = gaussian_rows(5), dual_kernel(torch.relu)
     with pytest.raises(RainbowError, match="asked for 6 landmarks of 5"):

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from rainbownet.errors import RainbowError
 from rainbownet.limit.dual import Dual, dual_activation
 
-# Blocks of this many kernel values keep the dozen float64 temporaries of a dual activation near 50 MB.
-_BLOCK = 1 << 19
+# Blocks of this many kernel values keep the dozen float64 temporaries of a dual activation near 12 MB.
+_BLOCK = 1 << 17
 # The Hermite series keeps about a kilobyte for each row of a block.
 _ROWS = 1 << 16
 
@@ -59,7 +59,7 @@ class DualKernel:
             landmarks: Landmarks.
 
         Returns:
-            Kernel values in float64, 8 bytes each, and temporaries of about 50 MB.
+            Kernel values in float64, 8 bytes each, and temporaries of about 12 MB.
 
         Raises:
             RainbowError: If rows are complex.

@@ -10,6 +10,9 @@ from rainbownet.errors import RainbowError
 from rainbownet.limit.gram import gram_matrix
 from rainbownet.limit.kernel import Kernel
 
+_STRIP = 256
+"""Features computed by one product, from the landmarks that one of them needs."""
+
 
 @dataclass(frozen=True)
 class NystromFeatures:
@@ -68,6 +71,23 @@ class NystromFeatures:
         kept = values > cut * values[-1]
         return cls(kernel, landmarks, (vectors[:, kept] * values[kept].rsqrt()).flip(1))
 
+    def triangular(self) -> "NystromFeatures":
+        """Return the same features rotated so that each needs no landmark after the one it adds.
+
+        Their values take half the products. The rotation is one that an alignment absorbs.
+
+        Example:
+            >>> from torch import nn
+            >>> from rainbownet.limit.kernel import dual_kernel
+            >>> rows = torch.tensor([[2.0, 0.0], [1.0, 1.0]])
+            >>> NystromFeatures.fit(dual_kernel(nn.Identity()), rows).triangular().root.round(decimals=9)
+            tensor([[ 0.5000, -0.5000],
+                    [ 0.0000,  1.0000]], dtype=torch.float64)
+        """
+        upper = torch.linalg.qr(self.root.flip(0).T).R
+        upper = upper * torch.where(upper.diagonal() < 0, -1.0, 1.0)[:, None]
+        return NystromFeatures(self.kernel, self.landmarks, upper.T.flip(0, 1).contiguous())
+
     @property
     def rank(self) -> int:
         """Number of features, at most the number of landmarks."""
@@ -75,7 +95,7 @@ class NystromFeatures:
 
     @torch.no_grad()
     def __call__(self, z: Inexact[Tensor, "b r"], *, block: int = 4096) -> Float[Tensor, "b k"]:
-        """Return the features of rows, of decreasing energy on the landmarks.
+        """Return the features of rows; as fitted, of decreasing energy on the landmarks.
 
         Args:
             z: Rows.
@@ -85,8 +105,15 @@ class NystromFeatures:
             Features in float64.
         """
         result = self.root.new_empty(len(z), self.rank)
+        strips = []
+        for first in range(0, self.rank, _STRIP):
+            strip = self.root[:, first : first + _STRIP]
+            needed = int(strip.any(1).nonzero().max()) + 1
+            strips.append((slice(first, first + _STRIP), needed, strip[:needed].contiguous()))
         for start in range(0, len(z), block):
-            result[start : start + block] = self.kernel(z[start : start + block], self.landmarks) @ self.root
+            values = self.kernel(z[start : start + block], self.landmarks)
+            for columns, needed, strip in strips:
+                torch.mm(values[:, :needed], strip, out=result[start : start + block, columns])
         return result
 
     def energy_explained(self, z: Inexact[Tensor, "b r"]) -> float:
