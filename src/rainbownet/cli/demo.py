@@ -75,10 +75,10 @@ def _show(name: str, results: "Results") -> None:
     elif name == "drawn":
         _show_drawn(results)
     else:
-        table = results.compressed.assign(file=results.compressed["bytes"].map(size_text))
+        table = results.compressed.assign(bytes=results.compressed["bytes"].map(size_text))
         print_table(
-            table.filter(["energy", "ranks", "file", "share", "published", "best"]),
-            "4  Laws cut to a share of their energy: file, and accuracy of samples at ×2",
+            table.filter(["energy", "ranks", "bytes", "share", "published", "best"]),
+            "4  Laws cut to a share of their energy: bytes, and accuracy of samples at ×2",
             names={"energy": "energy kept", "ranks": "ranks of the laws", "share": "of the weights"},
             percent=["energy", "share", "published", "best"],
         )

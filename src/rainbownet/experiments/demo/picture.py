@@ -87,7 +87,7 @@ def _sizes(axis: Any, results: Results) -> None:
     axis.text(weights * 0.99, 3, "the weights", ha="right", fontsize=9, rotation=90, va="bottom")
     axis.set_xlim(0, 1.08 * max(weights, table["bytes"].max() / 1e3))
     axis.set_ylim(0, 104)
-    axis.set_xlabel("bytes of the rainbow file, kB")
+    axis.set_xlabel("bytes of the laws and the classifier, kB")
     axis.set_ylabel("test accuracy, %")
     _finish(
         axis, "How small can the file be?", "laws cut to directions that hold so much of their energy; samples at ×2"

@@ -61,7 +61,8 @@ class Results:
         drawn: A row per drawn network: method, networks (how many the law was fitted on), width, accuracy, white (the
             accuracy of its white control), cosine and error (held out, mean over layers), copy and copy_baseline,
             seconds.
-        compressed: A row per cut: energy, ranks of the laws, bytes of the file, share of the weights' bytes, and the
+        compressed: A row per cut: energy, ranks of the laws, bytes of the laws and of what is not drawn (a file
+            keeps the trained neurons beside laws that do not), share of the weights' bytes, and the
             accuracy of samples for each method.
         readings: Some test images: pixels, targets, and by name of a network what it reads in them.
         images: Number of images of alignment and of test.

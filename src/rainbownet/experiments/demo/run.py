@@ -22,6 +22,7 @@ from rainbownet.facade import Rainbow, fit
 from rainbownet.facade import load as load_rainbow
 from rainbownet.laws import Gaussian
 from rainbownet.nets import build
+from rainbownet.rainbow.data import changed
 from rainbownet.rainbow.describe import weight_bytes
 from rainbownet.rainbow.presets import BEST, PAPER, Preset
 from rainbownet.rainbow.sample import Sample
@@ -132,6 +133,8 @@ def _compress(
             rainbow, size = _through_file(cut, folder / "cut.rainbow")
             new = rainbow.draw(batches, width=settings.cut_width, seed=settings.seed)
             row["ranks"] = tuple(law.rank for law in rainbow.laws.values())
+            trained = rainbow.rows()
+            size -= sum(4 * trained[name][0].numel() for name in changed(trained, rainbow.laws))
             row |= {"bytes": size, "share": size / weight_bytes(rainbow.network), method: _accuracy(new, test)}
             done()
         rows.append(row)
