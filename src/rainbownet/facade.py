@@ -129,26 +129,7 @@ class Rainbow(RainbowData):
         """Draw a new network and report how well it could be aligned.
 
         The reference and the new network are walked together, one node at a time over all images: two layer
-        evaluations per layer and image in all (theory, 9).
-
-        Args:
-            loader: Yields inputs or (inputs, targets) to align on; see `AlignmentImages`.
-            width: A factor on the number of neurons, or one per module prefix.
-            seed: Two samples of one seed are equal bit by bit; draws are the same on every device.
-            layers: Prefixes of the modules whose neurons are drawn; the others keep the trained ones. All by default.
-            until: Prefix of the last module whose neurons are drawn, in order of execution, instead of `layers`.
-            classifier: `"aligned"`, or retrained on the sampled features: `"ridge"` (closed form) or `"logistic"`.
-            alignment: How channels are mapped onto the reference's, an object or such as `"least-squares:ridge=0.01"`;
-                this option and the next three are those of the rainbow's preset by default.
-            draw: How laws are drawn: `"auto"`, `"gaussian"`, `"orthogonal"`, `"antithetic"` or `"identity"`.
-            tie: `"joint"` or `"independent"`: whether layers that write the same neurons draw them together.
-            flatten: `"channels"` or `"features"`: what maps act on at a flatten.
-            max_images: Images to align on; by default 4096, more where the width asks for it, fewer where the loader
-                ends.
-            holdout: Share of the images that is kept to measure the alignment, at most one half.
-            budget: Bytes of activations held in memory, such as `"2GiB"`; what exceeds them goes to disk.
-            device: Where to compute; that of the loader's images by default.
-            progress: Called with the stages done and their number.
+        evaluations per layer and image in all (theory, 9). The parameters are those of `sample`.
 
         Returns:
             The sample: the network, how well it is aligned, and what it cost.

@@ -63,7 +63,7 @@ LINES = {
     f"fit {NET} -o new.rainbow --law gaussian:rnk=3": "rnk",
     f"fit {NET} -o new.rainbow --law gaussian:rank": "rank",
     f"fit {NET} -o new.rainbow --law gaussian:rank=-3": "rank",
-    f"fit {NET} -o new.rainbow --law smoothed:h=7.5": "between 0 and 1",
+    f"fit {NET} -o new.rainbow --law smoothed:h=7.5": "at least 0 and at most 1",
     f"fit {NET} -o new.rainbow --law :": "law",
     f"fit {NET} -o new.rainbow --rank nan": "--rank",
     f"fit {NET} -o new.rainbow --rank 0": "rank",

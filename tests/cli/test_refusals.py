@@ -65,7 +65,7 @@ def test_refused_at_once(arguments, says, tmp_path, monkeypatch):
         (["--law", "cauchy"], "no law is called 'cauchy'"),
         (["--law", "kronecker", "--rank", "3"], "no field rank"),
         (["--rank", "few"], "few"),
-        (["--bandwidth", "2", "--law", "smoothed"], "between 0 and 1"),
+        (["--bandwidth", "2", "--law", "smoothed"], "at least 0 and at most 1"),
         (["--norms", "melted"], "melted"),
         (["--reference", "last"], '"first", "mean"'),
         (["--head", "nothing"], "no layer 'nothing'"),

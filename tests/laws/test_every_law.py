@@ -192,7 +192,7 @@ def test_draws_that_cannot_be_made_are_refused(law: Law) -> None:
         ({"name": "smoothed", "h": 1.5}, "^h is 1.5; it must be at least 0 and at most 1"),
         ({"name": "smoothed", "h": float("nan")}, "^h is nan; .*at most 1"),
         ({"name": "gaussian", "rank": 0}, "^rank is 0; it must be None, .*or at least 1"),
-        ({"name": "gaussian", "rank": 1.5}, "^rank is 1.5; it must be None, .*or above 0 and at most 1"),
+        ({"name": "gaussian", "rank": 1.5}, "^rank is 1.5; it must be None, .*of the energy, above 0 and at most 1"),
         ({"name": "gaussian", "rank": float("nan")}, "^rank is nan; "),
         ({"name": "gaussian", "shrinkage": "ledoit"}, "^shrinkage: .*'none' or 'spiked', got 'ledoit'"),
         ({"name": "gaussian", "noise": -1.0}, "^noise is -1.0; it must be 'bulk', or above 0"),

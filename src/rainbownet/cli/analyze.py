@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rainbownet.cli.choices import Flatten
 from rainbownet.cli.images import Source
 from rainbownet.cli.networks import OnNetworks, build_all
-from rainbownet.cli.verb import Computing, Images, Output
+from rainbownet.cli.verb import Computing, Device, Images, Output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,12 +86,11 @@ class OnImages(Analysis):
     Attributes:
         images: Images to align on; enough for the width by default.
         flatten: Rotations of channels or of features at a flatten.
-        device: Where to compute; the first GPU, or else the CPU.
     """
 
     images: Images = None
     flatten: Computing[Flatten] = "channels"
-    device: Computing[str | None] = None
+    device: Device = None
     source: Source = field(default_factory=Source)
 
     def compute(self, nets: "Sequence[nn.Module]") -> dict[str, Any]:

@@ -71,7 +71,6 @@ class Clipping(OnImages):
         together: Clip all layers at once.
         axis: Directions of channels or of whole rows.
         basis: Directions to cut; all three by default. May be repeated.
-        seed: Seed of everything random.
     """
 
     verb: ClassVar[str] = "analyze clipping"
@@ -183,7 +182,6 @@ class Similarity(OnImages):
         groups: Group of each network, a,a,b; each its own by default.
         initial: Weights before training, whose variance is the bulk's.
         draws: Random rotations and ceilings to average over.
-        seed: Seed of everything random.
     """
 
     verb: ClassVar[str] = "analyze similarity"

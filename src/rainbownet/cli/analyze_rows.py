@@ -42,7 +42,6 @@ class Gaussianity(OnRows):
         directions: Ranks from 1, 2,11,101; twelve of them by default.
         centred: Take out the mean of the rows.
         dependence: Test whether neurons depend on each other, too.
-        seed: Seed of everything random.
     """
 
     verb: ClassVar[str] = "analyze gaussianity"

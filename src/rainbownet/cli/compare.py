@@ -6,37 +6,29 @@ from typing import TYPE_CHECKING, ClassVar
 from rainbownet.cli.choices import Flatten
 from rainbownet.cli.images import Source
 from rainbownet.cli.networks import OnNetworks, build_all
-from rainbownet.cli.verb import Computing, Holdout, Images, Seed
+from rainbownet.cli.verb import Aligning, Computing
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compare(OnNetworks):
+class Compare(OnNetworks, Aligning):
     """Compare two networks layer by layer, up to a rotation of their channels.
 
     Give --weights twice, once for each network, and --kwargs once for both or twice.
 
     Attributes:
         other: The second network; the same as the first by default.
-        images: Images to align on; enough for the width by default.
-        holdout: Share of them kept to measure the alignment.
         baseline: Compare with a random network as well.
         flatten: Rotations of channels or of features at a flatten.
-        seed: Seed of everything random.
-        device: Where to compute; the first GPU, or else the CPU.
     """
 
     verb: ClassVar[str] = "compare"
 
     other: str | None = field(default=None, kw_only=False)
-    images: Images = None
-    holdout: Holdout = 0.1
     baseline: bool = True
     flatten: Computing[Flatten] = "channels"
-    seed: Seed = 0
-    device: Computing[str | None] = None
     source: Source = field(default_factory=Source)
 
     def run(self) -> None:

@@ -21,7 +21,6 @@ class Demo(Verb):
         epochs: Epochs of training.
         widths: Widths of the samples.
         energies: Shares of its energy that a law is cut to.
-        seed: Seed of everything random.
     """
 
     verb: ClassVar[str] = "demo"

@@ -8,7 +8,7 @@ from rainbownet.cli import parse
 from rainbownet.cli.choices import LawChoice
 from rainbownet.cli.images import Source
 from rainbownet.cli.networks import OnNetworks, build_all
-from rainbownet.cli.verb import Computing, Images, Out
+from rainbownet.cli.verb import Computing, Device, Images, Out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,6 @@ class Fit(OnNetworks):
         head: Layers that are aligned, not drawn. May be repeated.
         strict: Refuse a network of which something is kept as trained for want of a rule.
         images: Images to align on; all by default.
-        device: Where to compute; the first GPU, or else the CPU.
     """
 
     verb: ClassVar[str] = "fit"
@@ -31,7 +30,7 @@ class Fit(OnNetworks):
     head: Computing[tuple[str, ...]] = ()
     strict: Computing[bool] = False
     images: Images = None
-    device: Computing[str | None] = None
+    device: Device = None
     law: LawChoice = field(default_factory=LawChoice)
     source: Source = field(default_factory=Source)
 

@@ -12,7 +12,7 @@ from rainbownet.cli import parse
 from rainbownet.cli.choices import alignment
 from rainbownet.cli.images import Tested
 from rainbownet.cli.rainbows import OnRainbow
-from rainbownet.cli.verb import Computing, Count, Holdout, Images, Out, Seed, Whole
+from rainbownet.cli.verb import Count, Drawing, Out, Whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ _SAMPLES = Group("Samples beside it", sort_key=3)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit(OnRainbow):
+class Limit(OnRainbow, Drawing):
     """Compute the network that samples tend to as their width grows, beside its white control.
 
     Attributes:
@@ -34,17 +34,10 @@ class Limit(OnRainbow):
         method: How they are chosen.
         alignment: procrustes or least-squares, with fields least-squares:ridge=0.01; as fitted by default.
         ridge: Ridge of least squares.
-        layers: Only layers under this module go to the limit. May be repeated.
-        control: Compute the limit of white weights as well.
         widths: Factors, 1,2,4,8: measure how far samples are from the limit.
         draws: Samples of each width.
         pairs: Test images whose kernels are compared.
         plot: Draw the distances into this PNG or PDF.
-        images: Images to align on; enough for the width by default.
-        holdout: Share of them kept to measure the alignment.
-        budget: Memory for activations, such as 2GiB.
-        seed: Seed of everything random.
-        device: Where to compute; the first GPU, or else the CPU.
     """
 
     verb: ClassVar[str] = "limit"
@@ -54,17 +47,10 @@ class Limit(OnRainbow):
     method: Literal["rpcholesky", "cholesky", "kmeans++", "random"] = "rpcholesky"
     alignment: str | None = None
     ridge: float | None = None
-    layers: tuple[str, ...] = ()
-    control: bool = True
     widths: Annotated[str | None, Parameter(group=_SAMPLES)] = None
     draws: Annotated[Count, Parameter(group=_SAMPLES)] = 3
     pairs: Annotated[Whole, Parameter(group=_SAMPLES, validator=Number(gte=2))] = 300
     plot: Annotated[Path | None, Parameter(group=_SAMPLES)] = None
-    images: Images = None
-    holdout: Holdout = 0.1
-    budget: Computing[str | None] = None
-    seed: Seed = 0
-    device: Computing[str | None] = None
     source: Tested = field(default_factory=Tested)
 
     def run(self) -> None:
@@ -77,19 +63,13 @@ class Limit(OnRainbow):
         widths = [] if self.widths is None else parse.positive_numbers("--widths", self.widths)
         if self.plot is not None and not widths:
             raise RainbowError("--plot draws distances of samples; give their --widths as well, such as 1,2,4,8")
-        chosen, budget = alignment(self.alignment, self.ridge), parse.size("--budget", self.budget)
+        chosen, walking = alignment(self.alignment, self.ridge), self.walking()
         rainbow = self.load()
         source = self.source.settled(self.trained_with(rainbow))
         test = source.test()
         if widths and test is None:
             raise RainbowError("--widths compares samples with the limit on test images; give a --test-split")
-        shared: dict[str, Any] = {
-            "alignment": chosen or rainbow.preset.alignment,
-            "layers": list(self.layers) or None,
-            "holdout": self.holdout,
-            "budget": budget,
-            "max_images": self.images,
-        }
+        shared: dict[str, Any] = {"alignment": chosen or rainbow.preset.alignment, **walking}
         built: dict[str, Any] = {"landmarks": self.landmarks, "method": self.method, "seed": self.seed, **shared}
         with processes(self.device) as place:
             if place.world > 1:

@@ -6,8 +6,6 @@ from typing import Any
 
 from rainbownet.errors import RainbowError
 
-UNITS = {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "B": 1}
-
 
 def numbers(option: str, text: str) -> list[float]:
     """Read numbers with commas between.
@@ -111,26 +109,6 @@ def width(option: str, text: str) -> float | dict[str, float]:
     if len(found) != len(pairs) or ("" in found and not plain) or not all(0 < v < math.inf for v in found.values()):
         raise RainbowError(f"{option} is {text!r}; a positive factor, or layer1=4,layer3=8, is needed")
     return found[""] if plain else found
-
-
-def size(option: str, text: str | None) -> int | None:
-    """Read a number of bytes; nothing without a text.
-
-    Example:
-        >>> size("--budget", "2GiB"), size("--budget", "500MB"), size("--budget", "1024")
-        (2147483648, 500000000, 1024)
-    """
-    if text is None:
-        return None
-    upper = text.strip().upper()
-    unit = next((unit for unit in UNITS if upper.endswith(unit)), "")
-    try:
-        value = float(upper.removesuffix(unit)) * UNITS.get(unit, 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 2**62:
-        raise RainbowError(f"{option} is {text!r}; a number of bytes is needed, such as 2GiB or 500MB")
-    return int(value)
 
 
 def shape(option: str, text: str) -> tuple[int, ...]:

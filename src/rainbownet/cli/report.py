@@ -9,11 +9,11 @@ from rainbownet.cli import parse
 from rainbownet.cli.choices import PresetName
 from rainbownet.cli.images import Tested, trained_with
 from rainbownet.cli.rainbows import Trust, known_to
-from rainbownet.cli.verb import Computing, Holdout, Images, Out, Seed, Verb
+from rainbownet.cli.verb import Aligning, Out
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report(Verb):
+class Report(Aligning):
     """Write one HTML page about your own networks: what was fitted, the layers, how alike they are, samples, warnings.
 
     Give a rainbow file, or a network with --weights, once for each trained network. A rainbow file alone can do without
@@ -28,10 +28,6 @@ class Report(Verb):
         widths: Widths of the samples; none to draw none.
         title: Title of the page.
         trust: Call the factories that rainbow files name.
-        images: Images to align on; enough for the width by default.
-        holdout: Share of them kept to measure the alignment.
-        seed: Seed of everything random.
-        device: Where to compute; the first GPU, or else the CPU.
     """
 
     verb: ClassVar[str] = "report"
@@ -44,10 +40,6 @@ class Report(Verb):
     widths: str = "1,2,4"
     title: str | None = None
     trust: Trust = False
-    images: Images = None
-    holdout: Holdout = 0.1
-    seed: Seed = 0
-    device: Computing[str | None] = None
     source: Tested = field(default_factory=Tested)
 
     def run(self) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from cyclopts import Parameter
 
-from rainbownet.cli.verb import Computing, Out, Output, Verb
+from rainbownet.cli.verb import Device, Out, Output, Verb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,6 @@ class Reproduce(Verb):
         page: Write a Markdown page of all figures in --out.
         also: Folder of figures at another scale, for the page as well. May be repeated.
         redraw: Only draw again what was computed.
-        device: Where to compute; the first GPU, or else the CPU.
     """
 
     verb: ClassVar[str] = "reproduce"
@@ -36,7 +35,7 @@ class Reproduce(Verb):
     page: Output[Path | None] = None
     also: Output[tuple[Path, ...]] = ()
     redraw: Annotated[bool, Parameter(negative=())] = False
-    device: Computing[str | None] = None
+    device: Device = None
 
     files: ClassVar[tuple[str, ...]] = ("json", "page")
 

@@ -8,7 +8,7 @@ from rainbownet.cli import parse
 from rainbownet.cli.choices import Classifier, DrawChoice
 from rainbownet.cli.images import Tested
 from rainbownet.cli.rainbows import OnRainbow
-from rainbownet.cli.verb import Computing, Holdout, Images, Out, Seed
+from rainbownet.cli.verb import Drawing, Out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,21 +19,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample(OnRainbow):
+class Sample(OnRainbow, Drawing):
     """Draw a new network, without training, and measure it beside the trained one, its alignment and white control.
 
     Attributes:
         out: The new weights, safetensors.
         width: A factor, layer1=4,layer3=8, or products: n/2 inside residual blocks.
         classifier: Aligned with the rest, or trained again on the features of the sample.
-        layers: Draw only layers under this module. May be repeated.
         until: Draw all layers up to this one, and keep the others.
         control: Draw the identity baseline (trained neurons, aligned alike) and the white control as well.
-        images: Images to align on; enough for the width by default.
-        holdout: Share of them kept to measure the alignment.
-        budget: Memory for activations, such as 2GiB.
-        seed: Seed of everything random.
-        device: Where to compute; the first GPU, or else the CPU.
     """
 
     verb: ClassVar[str] = "sample"
@@ -41,14 +35,8 @@ class Sample(OnRainbow):
     out: Out[Path | None] = None
     width: str = "1"
     classifier: Classifier = "aligned"
-    layers: tuple[str, ...] = ()
     until: str | None = None
     control: bool = True
-    images: Images = None
-    holdout: Holdout = 0.1
-    budget: Computing[str | None] = None
-    seed: Seed = 0
-    device: Computing[str | None] = None
     drawing: DrawChoice = field(default_factory=DrawChoice)
     source: Tested = field(default_factory=Tested)
 
@@ -60,17 +48,14 @@ class Sample(OnRainbow):
         from rainbownet.rainbow.companions import IDENTITY, SAMPLE, WHITE
 
         width = self.width if self.width == "products" else parse.width("--width", self.width)
-        budget, choices = parse.size("--budget", self.budget), self.drawing.options()
+        walking, choices = self.walking(), self.drawing.options()
         rainbow = self.load()
         options: dict[str, Any] = {
             "width": rainbow.product_widths() if width == "products" else width,
             "seed": self.seed,
-            "layers": list(self.layers) or None,
             "until": self.until,
             "classifier": self.classifier,
-            "max_images": self.images,
-            "holdout": self.holdout,
-            "budget": budget,
+            **walking,
             **choices,
         }
         source = self.source.settled(self.trained_with(rainbow))

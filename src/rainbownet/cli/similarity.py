@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from rainbownet.cli.images import Settled, Source, trained_with
-from rainbownet.cli.verb import Computing, Holdout, Images, Output, Verb
+from rainbownet.cli.verb import Computing, Holdout, Images, Output, Verb, Whole
 
 if TYPE_CHECKING:
     from rainbownet.similarities import Similarity as Found
@@ -60,7 +60,7 @@ class Similarity(Verb):
     positions: Literal["auto", "pool", "project"] = "auto"
     images: Images = None
     holdout: Holdout = 0.1
-    rdm_stimuli: Annotated[int, Parameter(validator=Number(gte=4))] = 500
+    rdm_stimuli: Annotated[Whole, Parameter(validator=Number(gte=4))] = 500
     budget: Computing[str | None] = None
     plot: Output[Path | None] = None
     source: Source = field(default_factory=Source)

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from rainbownet.cli import parse
 from rainbownet.cli.images import Tested
-from rainbownet.cli.verb import Computing, Count, Out, Verb
+from rainbownet.cli.verb import Count, Device, Out, Verb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,6 @@ class Train(Verb):
         widths: Factors on the widths, 0.5,1,2.
         kwargs: JSON arguments of the network.
         cluster: Train as tasks of a Ray cluster.
-        device: Where to compute; the first GPU, or else the CPU.
     """
 
     verb: ClassVar[str] = "train"
@@ -36,7 +35,7 @@ class Train(Verb):
     widths: str | None = None
     kwargs: str | None = None
     cluster: Literal["ray"] | None = None
-    device: Computing[str | None] = None
+    device: Device = None
     source: Tested = field(default_factory=Tested)
 
     def run(self) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from cyclopts import Group, Parameter, Token
 from cyclopts.validators import Number
 
+from rainbownet.checks import number_of_bytes
+
 T = TypeVar("T")
 
 _OUTPUT = Group("Output", sort_key=9)
@@ -25,9 +27,12 @@ Computing = Annotated[T, Parameter(group=_COMPUTING)]
 Whole = Annotated[int, Parameter(converter=_whole)]
 Natural = Annotated[Whole, Parameter(validator=Number(gte=0))]
 Count = Annotated[Whole, Parameter(validator=Number(gte=1))]
-Seed = Annotated[Whole, Parameter(group=_COMPUTING, validator=Number(gte=0, lt=2**63))]
-Holdout = Annotated[float, Parameter(group=_COMPUTING, validator=Number(gte=0, lte=0.5))]
+Seed = Annotated[
+    Whole, Parameter(group=_COMPUTING, validator=Number(gte=0, lt=2**63), help="Seed of everything random.")
+]
 Images = Annotated[int | None, Parameter(group=_COMPUTING, validator=Number(gte=1), converter=_whole)]
+Holdout = Annotated[float, Parameter(group=_COMPUTING, validator=Number(gte=0, lte=0.5))]
+Device = Annotated[str | None, Parameter(group=_COMPUTING, help="Where to compute; the first GPU, or else the CPU.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +77,48 @@ class Verb:
         from rainbownet.cli.output import write_json
 
         write_json(self.json, self.verb, self.settings(), results)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aligning(Verb):
+    """A verb that aligns networks on images.
+
+    Attributes:
+        images: Images to align on; enough for the width by default.
+        holdout: Share of them kept to measure the alignment.
+        seed: Seed of everything random.
+        device: Where to compute; the first GPU, or else the CPU.
+    """
+
+    images: Images = None
+    holdout: Holdout = 0.1
+    seed: Seed = 0
+    device: Device = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing(Aligning):
+    """A verb that walks a drawn network beside the trained one.
+
+    Attributes:
+        layers: Only layers under this module are drawn. May be repeated.
+        control: Compute the white control as well.
+        budget: Memory for activations, such as 2GiB.
+    """
+
+    layers: tuple[str, ...] = ()
+    control: bool = True
+    budget: Computing[str | None] = None
+
+    def walking(self) -> dict[str, Any]:
+        """Return the arguments of the library that say how images are read.
+
+        Raises:
+            RainbowError: If the budget is no number of bytes.
+        """
+        budget = None if self.budget is None else number_of_bytes("--budget", self.budget)
+        layers = list(self.layers) or None
+        return {"layers": layers, "max_images": self.images, "holdout": self.holdout, "budget": budget}
 
 
 def check_plot(plot: Path | None) -> None:

@@ -109,5 +109,5 @@ def check_rank(value: Any) -> int | float | None:
         return None
     if isinstance(value, int | np.integer):
         return whole("rank", value, least=1, otherwise="None, a share of the energy in (0, 1], or ", error=LawError)
-    many = "None, a whole number of directions, or "
+    many = "None, a whole number of directions, or a share of the energy, "
     return real("rank", value, above=0, most=1, otherwise=many, error=LawError)

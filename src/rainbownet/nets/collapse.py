@@ -77,7 +77,7 @@ class PhaseCollapse(WaveletFilters):
 
     def channel_sources(self, channels: int) -> list[int]:
         """Return, for each output channel, the index of the input channel it derives from."""
-        return list(range(channels)) + [channel for channel in range(channels) for _ in range(self.angles)]
+        return _sources(channels, self.angles)
 
 
 class SkipModulus(WaveletFilters):
@@ -108,5 +108,9 @@ class SkipModulus(WaveletFilters):
 
     def channel_sources(self, channels: int) -> list[int]:
         """Return, for each output channel, the index of the input channel it derives from."""
-        linear = list(range(channels)) + [channel for channel in range(channels) for _ in range(self.angles)]
-        return linear + linear
+        return 2 * _sources(channels, self.angles)
+
+
+def _sources(channels: int, angles: int) -> list[int]:
+    """Return the input channel of each wavelet output: low-pass outputs, then the orientations of each channel."""
+    return list(range(channels)) + [channel for channel in range(channels) for _ in range(angles)]

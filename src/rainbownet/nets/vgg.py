@@ -4,6 +4,8 @@ Sizes: `f` filters, `k` side of a filter. Source: Simonyan & Zisserman, ICLR 201
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -97,10 +99,15 @@ def _factorized_block(channels: int, outputs: int, filters: Tensor) -> nn.Sequen
     return nn.Sequential(OrderedDict(space=space, relu=nn.ReLU(), norm=nn.BatchNorm2d(wide, affine=False), mix=mix))
 
 
-def _assemble(blocks: list[nn.Module], channels: int, side: int, classes: int) -> nn.Sequential:
+def _vgg11(block: Callable[[int, int], nn.Module], width: float, side: int, classes: int) -> nn.Sequential:
+    blocks: list[nn.Module] = []
+    channels = 3
+    for outputs in _widths(SIMPLE, width):
+        blocks.append(block(channels, outputs) if outputs else nn.MaxPool2d(2))
+        channels = outputs or channels
     parts: OrderedDict[str, nn.Module] = OrderedDict(features=nn.Sequential(*blocks))
     parts["flatten"] = nn.Flatten()
-    parts["classifier"] = nn.Linear(channels * side**2, classes)
+    parts["classifier"] = nn.Linear(channels * (side // 16) ** 2, classes)
     return nn.Sequential(parts)
 
 
@@ -125,13 +132,8 @@ def simple_vgg11(
         torch.Size([1, 10])
     """
     _check(size, kernel)
-    blocks: list[nn.Module] = []
-    channels = 3
     with seeded(seed):
-        for outputs in _widths(SIMPLE, width):
-            blocks.append(_simple_block(channels, outputs, kernel) if outputs else nn.MaxPool2d(2))
-            channels = outputs or channels
-        return _assemble(blocks, channels, size // 16, classes)
+        return _vgg11(partial(_simple_block, kernel=kernel), width, size, classes)
 
 
 def factorized_vgg11(
@@ -165,13 +167,8 @@ def factorized_vgg11(
     chosen = cosine_filters(5) if filters is None else filters
     _check(size, chosen.shape[-1])
     both = torch.cat([chosen, -chosen])
-    blocks: list[nn.Module] = []
-    channels = 3
     with seeded(seed):
-        for outputs in _widths(SIMPLE, width):
-            blocks.append(_factorized_block(channels, outputs, both) if outputs else nn.MaxPool2d(2))
-            channels = outputs or channels
-        return _assemble(blocks, channels, size // 16, classes)
+        return _vgg11(partial(_factorized_block, filters=both), width, size, classes)
 
 
 def cosine_filters(count: int, *, kernel: int = 3) -> Float[Tensor, "f k k"]:
