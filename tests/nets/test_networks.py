@@ -165,7 +165,7 @@ def test_the_digits_network_learns_its_training_images(options):
 @pytest.mark.parametrize("name", [name for name in names() if name not in ("imagenet_scattering", "vgg11")])
 def test_every_network_builds_narrow_and_runs(name):
     net = build(name, width=0.125).eval()
-    grey = {"digits_cnn": 8, "digits_mlp": 8, "tutorial_cnn": 32, "tutorial_mlp": 32}
+    grey = {"digits_cnn": 8, "digits_mlp": 8, "digits_vit": 8, "tutorial_cnn": 32, "tutorial_mlp": 32}
     side = grey.get(name, 32)
     logits = net(noise(2, 1 if name in grey else 3, side, side))
     assert logits.shape[0] == 2

@@ -24,6 +24,7 @@ from rainbownet.nets.scattering import cifar_scattering, imagenet_scattering, pa
 from rainbownet.nets.small import digits_cnn, digits_mlp
 from rainbownet.nets.tutorial import tutorial_cnn, tutorial_mlp
 from rainbownet.nets.vgg import factorized_vgg11, simple_vgg11, vgg11
+from rainbownet.nets.vit import digits_vit, vit
 from rainbownet.nets.wavelet import WaveletTransform
 
 __all__ = [
@@ -44,6 +45,7 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "cifar_scattering": cifar_scattering,
     "digits_cnn": digits_cnn,
     "digits_mlp": digits_mlp,
+    "digits_vit": digits_vit,
     "factorized_vgg11": factorized_vgg11,
     "imagenet_scattering": imagenet_scattering,
     "paper_scattering4": paper_scattering4,
@@ -56,6 +58,7 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "tutorial_cnn": tutorial_cnn,
     "tutorial_mlp": tutorial_mlp,
     "vgg11": vgg11,
+    "vit": vit,
 }
 
 
