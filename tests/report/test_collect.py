@@ -48,6 +48,12 @@ def test_the_comparison_is_that_of_compare(nets, report):
     assert set(report.comparison["network"]) == {"b"}
 
 
+def test_all_layers_are_compared_with_all_as_similarity_does(nets, report):
+    images = rn.analysis.align_networks(nets, batches()).images
+    expected = rn.similarity(*nets, batches(), measures="cka", max_images=min(images, 1024)).table
+    pd.testing.assert_frame_equal(report.similarity.drop(columns="network"), expected)
+
+
 def test_layers_are_analysed_as_the_analyses_do(nets, report):
     aligned = align_networks(nets, batches())
     layer = aligned["3"]

@@ -60,6 +60,9 @@ def test_plots_hold_the_numbers(report, text):
     assert trace["y"] == pytest.approx([100 * a for a in drawn["accuracy"]])
     assert [t["name"] for t in figures["weights"]["data"]] == list(report.layers["layer"])
     assert {t["meta"]["layer"] for t in figures["bulk"]["data"]} == set(report.layers["layer"])
+    (heat,) = figures["layers"]["data"]
+    first = report.similarity.query("layer_a == '0' and layer_b == '3'")["held_value"]
+    assert heat["z"][heat["y"].index("0")][heat["x"].index("3")] == pytest.approx(first.mean())
 
 
 def test_the_networks_on_top_are_those_behind_the_law(tmp_path):

@@ -12,6 +12,7 @@ from rainbownet.experiments import (
     network_spectra,
     resampling,
     spatial,
+    symmetry,
     tutorial,
     universality,
     weight_covariance,
@@ -34,6 +35,7 @@ _FILES = (
     universality,
     factored,
     dependence,
+    symmetry,
 )
 
 FIGURES: dict[str, Figure] = {file.FIGURE.name: file.FIGURE for file in _FILES}

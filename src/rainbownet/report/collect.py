@@ -21,6 +21,7 @@ from rainbownet.record import versions
 from rainbownet.report.findings import findings
 from rainbownet.report.layers import add_layer, count_rejections, extended, rows_of_aligned, rows_of_network
 from rainbownet.report.result import Report
+from rainbownet.similarities import similarity
 from rainbownet.spectra.measures import effective_rank
 from rainbownet.walk import AlignmentImages
 
@@ -28,6 +29,9 @@ Subject = RainbowData | nn.Module
 """What a report is about."""
 
 RAINBOW, WHITE = "rainbow", "white control"
+
+PAIRED = 1024
+"""Images on which all layers are compared with all, at most."""
 
 
 def collect(
@@ -104,6 +108,7 @@ class _Steps:
         self.seed, self.max_images, self.holdout, self.progress = seed, max_images, holdout, progress
         self.things, self.preset = things, preset
         self.modules = [thing.reference if isinstance(thing, RainbowData) else thing for thing in things]
+        self.images = 0
         self.done, self.steps = 0, 3 + len(things) - 1 + 2 * len(self.widths)
 
     def run(self) -> None:
@@ -170,6 +175,7 @@ class _Steps:
                 if self.holdout
                 else f"{aligned.images:,}, none held out"
             )
+            self.images = aligned.images
             layers = list(rows_of_aligned(aligned))
         for layer in layers:
             add_layer(self.report, layer, seed=self.seed)
@@ -177,7 +183,7 @@ class _Steps:
         self._step()
 
     def _comparison(self) -> None:
-        tables = []
+        tables, layers = [], []
         for label, module in zip(self.labels[1:], self.modules[1:], strict=True):
             assert self.loader is not None
             table = compare(
@@ -185,9 +191,20 @@ class _Steps:
             )
             table.insert(0, "network", label)
             tables.append(table)
+            found = similarity(
+                self.modules[0],
+                module,
+                self.loader,
+                measures="cka",
+                max_images=min(self.images, PAIRED),
+                holdout=self.holdout,
+            ).table
+            found.insert(0, "network", label)
+            layers.append(found)
             self._step()
         if tables:
             self.report.comparison = pd.concat(tables, ignore_index=True)
+            self.report.similarity = pd.concat(layers, ignore_index=True)
 
     def _samples(self, rainbow: RainbowData, width: float | int) -> None:
         assert self.loader is not None

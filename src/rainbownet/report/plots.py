@@ -40,6 +40,7 @@ def plots(report: Report) -> dict[str, dict[str, Any]]:
         "activations": _activation_spectra,
         "alike": _alike,
         "covariances": _covariances,
+        "layers": _layers,
         "quantiles": _quantiles,
         "kurtosis": _kurtosis,
         "bulk": _bulk,
@@ -176,6 +177,20 @@ def _covariances(report: Report) -> Any:
             )
         )
     return _laid_out(figure, "layer", "cosine of covariances", x={"type": "category"})
+
+
+def _layers(report: Report) -> Any:
+    """Return a heat map of all layers of the first network and of the others, mean over these."""
+    if not len(report.similarity):
+        return None
+    table = report.similarity.assign(shown=report.similarity["held_value"].fillna(report.similarity["value"]))
+    wide = table.pivot_table(index="layer_a", columns="layer_b", values="shown", dropna=False, sort=False)
+    x, y = ([str(layer) for layer in axis] for axis in (wide.columns, wide.index))
+    z = [_list(row) for _, row in wide.iterrows()]
+    hover = "%{y} and %{x}: %{z:.3f}<extra></extra>"
+    heat = _go().Heatmap(x=x, y=y, z=z, zmin=0, zmax=1, colorscale="Cividis", hovertemplate=hover)
+    axes = {"x": {"type": "category"}, "y": {"type": "category"}}
+    return _laid_out(_go().Figure(heat), "layer of the others", "layer of the first", **axes)
 
 
 def _quantiles(report: Report) -> Any:

@@ -30,6 +30,8 @@ class Report:
         gaussianity: What `analysis.gaussianity` returned, with `layer`.
         quantiles: What `analysis.qq_table` returned, with `layer`.
         comparison: What `compare` returned for the first network and each other one, with `network`.
+        similarity: The table of `rainbownet.similarity` (debiased CKA of all layers with all) for the same pairs, with
+            `network`.
         samples: A row per width and law: `width`, `law` ("rainbow" or "white control"), `accuracy`, `loss`,
             `cosine`, `error` (means over layers), `held_out`, `copy_score`, `copy_baseline`, `images`.
         alignment: A row per width, law and layer: `width`, `law`, `layer`, `cosine`, `error`.
@@ -49,6 +51,7 @@ class Report:
     gaussianity: pd.DataFrame = field(default_factory=pd.DataFrame)
     quantiles: pd.DataFrame = field(default_factory=pd.DataFrame)
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+    similarity: pd.DataFrame = field(default_factory=pd.DataFrame)
     samples: pd.DataFrame = field(default_factory=pd.DataFrame)
     alignment: pd.DataFrame = field(default_factory=pd.DataFrame)
     warnings: list[str] = field(default_factory=list)
