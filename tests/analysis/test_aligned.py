@@ -123,13 +123,13 @@ def test_the_mean_reference_is_what_rounds_of_procrustes_give():
     images = torch.cat(batches())
     layer = align_networks(nets, [images], reference="mean", holdout=0.0)["2"]
     rows = [activations(net, images, 2) for net in nets]
-    hub = rows[0]
+    reference = rows[0]
     for _ in range(3):
         maps = []
         for own in rows:
-            u, _, vh = np.linalg.svd(hub.T @ own)
+            u, _, vh = np.linalg.svd(reference.T @ own)
             maps.append(u @ vh)
-        last, hub = hub, np.mean([own @ a.T for own, a in zip(rows, maps, strict=True)], axis=0)
+        last, reference = reference, np.mean([own @ a.T for own, a in zip(rows, maps, strict=True)], axis=0)
     np.testing.assert_allclose(layer.moment.numpy(), last.T @ last / len(last), atol=1e-5)
     for found, a in zip(layer.maps, maps, strict=True):
         np.testing.assert_allclose(found.numpy(), a, atol=1e-4)

@@ -99,8 +99,8 @@ def test_ridge_is_chosen_by_generalised_cross_validation():
     y += 0.7 * x[:, :3]
     pair = summed(x, y).pair(0, 0)
     ridge = ridges.Ridge.of(pair.self_x, pair.count, centred=True)
-    turned = ridge.vectors.mT @ pair.cross
-    chosen, value = ridge.choose(turned, pair.energy_y)
+    rotated = ridge.vectors.mT @ pair.cross
+    chosen, value = ridge.choose(rotated, pair.energy_y)
     unit = np.trace(x.T @ x) / 80 / 6
     expected, best = naive.gcv(x, y, (ridges.RIDGES.numpy() * unit))
     assert chosen == pytest.approx(expected, rel=1e-9)
@@ -113,10 +113,10 @@ def test_held_out_explained_share_is_the_relative_error_of_the_regression():
     fitted, held = summed(x[:60], y[:60], centred=False), summed(x[60:], y[60:], centred=False)
     one, two = fitted.pair(0, 0), held.pair(0, 0)
     ridge = ridges.Ridge.of(one.self_x, one.count, centred=False)
-    turned = ridge.vectors.mT @ one.cross
-    chosen, _ = ridge.choose(turned, one.energy_y)
+    rotated = ridge.vectors.mT @ one.cross
+    chosen, _ = ridge.choose(rotated, one.energy_y)
     found = measures.explained_by(
-        ridge.coefficients(turned, chosen),
+        ridge.coefficients(rotated, chosen),
         ridge.vectors.mT @ two.cross,
         ridge.vectors.mT @ two.self_x @ ridge.vectors,
         two.energy_y,

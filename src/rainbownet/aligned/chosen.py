@@ -72,13 +72,13 @@ def choose(moment: CrossMoment, held: CrossMoment | None, towards: Sequence[str]
     # The rotation comes first: of equal errors the simplest map has it.
     for toward in sorted(towards):
         goal = scaled_rotation(moment, tol=NOISE) if toward == "rotation" else None
-        turned = _rest(moment, goal) @ vectors
-        errors = _left_out(turned, values, ridges, moment, goal)
+        rotated = _rest(moment, goal) @ vectors
+        errors = _left_out(rotated, values, ridges, moment, goal)
         best = int(errors.argmin()) if errors.isfinite().any() else len(ridges) - 1
         if goal is not None:
             error = _left_out_rotation(moment, goal) if held is None else held_out_error(goal, held)
             candidates.append((error, Choice(goal, math.inf, toward)))
-        map = (turned / (values + ridges[best])) @ vectors.mH
+        map = (rotated / (values + ridges[best])) @ vectors.mH
         map = map if goal is None else goal + map
         error = errors[best].item() if held is None else held_out_error(map, held)
         candidates.append((error, Choice(map, RIDGES[best].item(), toward)))
@@ -104,10 +104,10 @@ def _rest_energy(moment: CrossMoment, goal: Tensor | None) -> float:
 
 
 def _left_out(
-    turned: Tensor, values: Tensor, ridges: Tensor, moment: CrossMoment, goal: Tensor | None
+    rotated: Tensor, values: Tensor, ridges: Tensor, moment: CrossMoment, goal: Tensor | None
 ) -> Float[Tensor, " k"]:
     """Return the generalised leave-one-out error for every ridge."""
-    square, energy, spent = turned.abs().square().sum(0), _rest_energy(moment, goal), torch.zeros_like(ridges)
+    square, energy, spent = rotated.abs().square().sum(0), _rest_energy(moment, goal), torch.zeros_like(ridges)
     if goal is not None:
         # What a ridge takes away from the map it leaves to the isometry, with the free numbers that has.
         spent = _free(moment) * (ridges[:, None] / (values + ridges[:, None])).mean(1)

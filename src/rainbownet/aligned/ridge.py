@@ -67,11 +67,11 @@ class Ridge:
         values, vectors = torch.linalg.eigh(self_x)
         return Ridge(values.clamp(min=0.0), vectors, count, int(centred))
 
-    def choose(self, turned: Float[Tensor, "d e"], energy_y: float) -> tuple[float, float]:
+    def choose(self, rotated: Float[Tensor, "d e"], energy_y: float) -> tuple[float, float]:
         r"""Return the best ridge and its leave-one-out share of explained energy.
 
         Args:
-            turned: :math:`V^⊤ S_{xy}`.
+            rotated: :math:`V^⊤ S_{xy}`.
             energy_y: Trace of :math:`S_{yy}`.
 
         Returns:
@@ -81,11 +81,11 @@ class Ridge:
         if not (unit > 0 and energy_y > 0):
             return math.nan, math.nan
         ridges = RIDGES * unit
-        square = turned.square().sum(1)
+        square = rotated.square().sum(1)
         error = left_out_errors(square, self.values, ridges, energy_y, self.count, float(self.fitted_mean))
         best = int(error.argmin())
         return ridges[best].item(), 1 - error[best].item() / energy_y
 
-    def coefficients(self, turned: Float[Tensor, "d e"], ridge: float) -> Float[Tensor, "d e"]:
+    def coefficients(self, rotated: Float[Tensor, "d e"], ridge: float) -> Float[Tensor, "d e"]:
         """Return :math:`(e + λ)^{-1} V^⊤ S_{xy}`, the coefficients in the predictor's eigenbasis."""
-        return turned / (self.values + ridge)[:, None]
+        return rotated / (self.values + ridge)[:, None]

@@ -122,7 +122,7 @@ def pwcca(
 
 def explained_by(
     coefficients: Float[Tensor, "d e"],
-    turned: Float[Tensor, "d e"],
+    rotated: Float[Tensor, "d e"],
     self_x: Float[Tensor, "d _d"],
     energy_y: float,
 ) -> float:
@@ -130,7 +130,7 @@ def explained_by(
 
     Args:
         coefficients: `B`, of `y ≈ Bᵀ x`.
-        turned: The cross moment of the other rows, in the basis of the coefficients.
+        rotated: The cross moment of the other rows, in the basis of the coefficients.
         self_x: The second moment of the predictor on those rows, in that basis.
         energy_y: Energy of the target on those rows.
 
@@ -139,7 +139,7 @@ def explained_by(
     """
     if not energy_y > 0:
         return math.nan
-    shared = (coefficients * turned).sum().item()
+    shared = (coefficients * rotated).sum().item()
     mapped = (coefficients * (self_x @ coefficients)).sum().item()
     return (2 * shared - mapped) / energy_y
 

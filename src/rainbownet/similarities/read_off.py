@@ -67,13 +67,13 @@ class Reader:
         self, side: str, i: int, cross: Tensor, energy: float, held: Pair | None, *, mirrored: bool
     ) -> tuple[float, float]:
         ridge, held_self = self._ridge(side, i)
-        turned = ridge.vectors.mT @ cross
-        chosen, value = ridge.choose(turned, energy)
+        rotated = ridge.vectors.mT @ cross
+        chosen, value = ridge.choose(rotated, energy)
         if held is None or held_self is None or math.isnan(value):
             return value, math.nan
         other = held.cross.mT if mirrored else held.cross
         rest = held.energy_x if mirrored else held.energy_y
-        return value, of.explained_by(ridge.coefficients(turned, chosen), ridge.vectors.mT @ other, held_self, rest)
+        return value, of.explained_by(ridge.coefficients(rotated, chosen), ridge.vectors.mT @ other, held_self, rest)
 
     def _ridge(self, side: str, i: int) -> tuple[Ridge, Tensor | None]:
         if (side, i) not in self._ridges:

@@ -91,8 +91,8 @@ class Similarity:
         """
         pair = self._moments(layer_a, layer_b)
         ridge = Ridge.of(pair.self_x, pair.count, centred=self.centred)
-        turned = ridge.vectors.mT @ pair.cross
-        return ridge.vectors @ ridge.coefficients(turned, ridge.choose(turned, pair.energy_y)[0])
+        rotated = ridge.vectors.mT @ pair.cross
+        return ridge.vectors @ ridge.coefficients(rotated, ridge.choose(rotated, pair.energy_y)[0])
 
     def plot(self, measure: str | None = None, *, held: bool = False, ax: Any = None) -> Any:
         """Draw a heat map of one measure with the best match of each layer marked.
