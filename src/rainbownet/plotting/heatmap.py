@@ -46,11 +46,12 @@ def heatmap(matrix: pd.DataFrame, *, title: str = "", ax: Any = None) -> Any:
     return ax
 
 
-def heatmaps(matrices: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw several matrices of the same layers side by side.
+def heatmaps(matrices: Mapping[str, pd.DataFrame], *, columns: int = 4) -> Any:
+    """Draw several matrices side by side.
 
     Args:
         matrices: By title.
+        columns: Maps in a row.
 
     Returns:
         The figure.
@@ -59,9 +60,14 @@ def heatmaps(matrices: Mapping[str, pd.DataFrame]) -> Any:
         MissingExtra: Without matplotlib.
     """
     figures = require("matplotlib.figure", extra="plot")
-    rows, columns = next(iter(matrices.values())).shape
-    size = len(matrices) * (2.4 + 0.27 * columns), 1.8 + 0.27 * rows
+    across = min(columns, len(matrices))
+    down = -(-len(matrices) // across)
+    tallest, widest = (max(matrix.shape[axis] for matrix in matrices.values()) for axis in (0, 1))
+    size = across * min(2.4 + 0.27 * widest, 4.6), down * min(1.8 + 0.27 * tallest, 4.6)
     figure = figures.Figure(figsize=size, dpi=130, layout="constrained")
-    for ax, (title, matrix) in zip(figure.subplots(1, len(matrices), squeeze=False)[0], matrices.items(), strict=True):
+    axes = figure.subplots(down, across, squeeze=False).flat
+    for ax, (title, matrix) in zip(axes, matrices.items(), strict=False):
         heatmap(matrix, title=title, ax=ax)
+    for ax in list(axes)[len(matrices) :]:
+        ax.set_axis_off()
     return figure
