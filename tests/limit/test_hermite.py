@@ -89,6 +89,21 @@ def test_rows_changed_in_place_are_seen():
     torch.testing.assert_close(dual(*gram), HermiteDual(torch.tanh)(*gram), rtol=0, atol=0)
 
 
+def test_blocks_of_rows_share_the_coefficients_of_the_landmarks():
+    seen = []
+
+    class Spy(HermiteDual):
+        def coefficients(self, variance, mean):
+            seen.append(variance.numel())
+            return super().coefficients(variance, mean)
+
+    dual = Spy(torch.tanh)
+    p, c, q, mean_p, mean_q = (value[:, None] for value in pairs())
+    for rows in (slice(0, 4), slice(4, 8), slice(8, 12)):
+        dual(p[rows], c[rows], q.T, mean_p[rows], mean_q.T)
+    assert seen == [4, 12, 4, 4]
+
+
 def test_any_truncation_is_a_positive_kernel():
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(40, 3, generator=generator, dtype=torch.float64)

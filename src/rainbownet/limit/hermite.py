@@ -17,6 +17,7 @@ from rainbownet.limit.closed import Gram, correlation
 from rainbownet.limit.legendre import gauss_legendre
 
 _CHUNK = 4096  # variables expanded at once, with about six float64 temporaries of one row of nodes each
+_CACHED = 1 << 15  # pairs whose powers are summed at a time, so that three numbers each stay in the cache of a core
 _REACH = 13.0  # exp(-13²/4), what is left of a Hermite function times the Gaussian, is 4e-19
 
 
@@ -64,7 +65,7 @@ class HermiteDual:
         self.activation, self.order, self.kinks = activation, order, kinks
         self._unit, self._weights = gauss_legendre(nodes)
         self._fixed_table = hermite_functions(_REACH * self._unit, order)
-        self._memory: tuple[Tensor, Tensor, Tensor] | None = None
+        self._memory: list[tuple[Tensor, Tensor, Tensor] | None] = [None, None]
 
     def __call__(self, p: Gram, c: Gram, q: Gram, mean_p: Gram, mean_q: Gram) -> Gram:
         """Return the expectation of the product of the activations of two Gaussian variables.
@@ -80,13 +81,30 @@ class HermiteDual:
             The dual, of the broadcast shape.
         """
         rho, _ = correlation(p, c, q)
-        first, second = self._remember(p, mean_p), self.coefficients(q, mean_q)
-        largest = first.reshape(len(first), -1).abs().amax(1) * second.reshape(len(second), -1).abs().amax(1)
-        last = int(torch.nonzero(largest > 1e-18 * largest.max()).max()) if bool((largest > 0).any()) else 0
-        total = first[last] * second[last] + torch.zeros_like(rho)
-        for k in range(last - 1, -1, -1):
-            total = total * rho + first[k] * second[k]
+        first, second = self._remember(0, p, mean_p), self._remember(1, q, mean_q)
+        shape = torch.broadcast_shapes(rho.shape, first.shape[1:], second.shape[1:])
+        if not shape:
+            return self(p[None], c[None], q[None], mean_p[None], mean_q[None])[0]
+        rho = rho.expand(shape)
+        first, second = (x.reshape(len(x), *(1,) * (len(shape) - x.ndim + 1), *x.shape[1:]) for x in (first, second))
+        largest = first.flatten(1).abs().amax(1) * second.flatten(1).abs().amax(1)
+        total = rho.new_empty(shape)
+        rows = max(1, _CACHED // max(1, math.prod(shape[1:])))
+        for start in range(0, shape[0], rows):
+            part = slice(start, start + rows)
+            left, right = (x[:, part] if x.shape[1] > 1 else x for x in (first, second))
+            self._horner(rho[part], left, right, largest, total[part])
         return total
+
+    def _horner(self, rho: Tensor, first: Tensor, second: Tensor, largest: Tensor, out: Tensor) -> None:
+        """Write the sum of the powers of rho that matter, highest first."""
+        reach = float(rho.abs().max()) if rho.numel() else 0.0
+        powers = largest * reach ** torch.arange(len(largest), dtype=largest.dtype, device=largest.device)
+        last = int(torch.nonzero(~(powers <= 1e-18 * largest.max())).max()) if bool((powers > 0).any()) else 0
+        torch.mul(first[last], second[last], out=out)
+        term = torch.empty_like(out)
+        for k in range(last - 1, -1, -1):
+            out.mul_(rho).add_(torch.mul(first[k], second[k], out=term))
 
     def coefficients(self, variance: Gram, mean: Gram) -> Gram:
         """Return the Hermite coefficients of the function of a Gaussian variable.
@@ -146,15 +164,15 @@ class HermiteDual:
         first, second = self.coefficients(p, mean_p)[-2:], self.coefficients(q, mean_q)[-2:]
         return 2 * rho.abs() ** self.order * (first[0] * second[0] + rho.abs() * first[1] * second[1])
 
-    def _remember(self, variance: Gram, mean: Gram) -> Gram:
-        """Return the coefficients, kept for the next call: landmarks are chosen by columns of the same rows."""
-        known = self._memory
+    def _remember(self, side: int, variance: Gram, mean: Gram) -> Gram:
+        """Return the coefficients, kept for the next call: blocks of rows meet the same landmarks, or the reverse."""
+        known = self._memory[side]
         if (
             known is None
             or known[0].device != variance.device
             or not (torch.equal(known[0], variance) and torch.equal(known[1], mean))
         ):
-            known = self._memory = (variance.clone(), mean.clone(), self.coefficients(variance, mean))
+            known = self._memory[side] = (variance.clone(), mean.clone(), self.coefficients(variance, mean))
         return known[2]
 
     def _panels(self, deviation: Gram, mean: Gram) -> tuple[Gram, Gram]:
