@@ -265,11 +265,26 @@ def together(result: dict[str, Any]) -> str:
     return about + "\n\n" + table(list(result["rows"][0]), [list(row.values()) for row in result["rows"]])
 
 
+def transformer(result: dict[str, Any]) -> str:
+    widths = list(dict.fromkeys(row["width"] for row in result["rows"]))
+    rows = [
+        [name, *(spread(r["accuracies"]) for r in result["rows"] if r["draw"] == name)]
+        for name in dict.fromkeys(row["draw"] for row in result["rows"])
+    ]
+    return (
+        f"A vision transformer trained on the digits: {result['trained']:.1f} % of the test images; identity baseline "
+        f"{result['identity']:.1f} %. {100 * result['share_drawn']:.1f} % of its parameters are drawn. Test accuracy "
+        "in %, mean ± spread over seeds of the draws; *queries and keys*: these alone, the rest as trained.\n\n"
+        + table(["draw", *(f"×{width:g}" for width in widths)], rows)
+    )
+
+
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "resnet20.json": ("Residual streams: a pretrained ResNet-20", resnet20),
     "resnet20_3000.json": ("The same with 3,000 images to align on", resnet20),
     "resnet20_6000.json": ("The same with 6,000 images to align on", resnet20),
     "projection_resnet.json": ("Residual streams: projection shortcuts", projection),
+    "vit.json": ("A vision transformer on digits", transformer),
     "path.json": ("Paths between two networks", paths),
     "tutorial_mlp.json": ("The authors' tutorial: the perceptron", tutorial),
     "tutorial_cnn.json": ("The authors' tutorial: the convolutional network", tutorial),

@@ -212,3 +212,23 @@ def test_two_processes_give_what_one_gives(tmp_path, rainbow):
     for left, right in zip(one["alignment"], two["alignment"], strict=True):
         assert left["rows"] == right["rows"]
         assert left["error"] == pytest.approx(right["error"], rel=1e-4)
+
+
+def test_what_is_kept_is_listed_by_info_and_refused_by_strict(tmp_path, monkeypatch):
+    (tmp_path / "summing.py").write_text(
+        "from torch import nn\n"
+        "class Summing(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.first, self.hidden, self.head = nn.Linear(64, 8), nn.Linear(8, 16), nn.Linear(16, 10)\n"
+        "    def forward(self, x):\n"
+        "        return self.head(self.hidden(self.first(x.flatten(1)).cumsum(1)).relu())\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    shown = run("info", "summing:Summing", "--json", tmp_path / "info.json").stdout
+    found = numbers(tmp_path / "info.json")
+    assert "17.3 % of the parameters are drawn" in " ".join(shown.split()), shown
+    assert [kept["operation"] for kept in found["kept"]] == ["cumsum"]
+    torch.save(__import__("summing").Summing().state_dict(), tmp_path / "net.pt")
+    said = run("fit", "summing:Summing", "--weights", tmp_path / "net.pt", "-o", tmp_path / "a", "--strict", code=2)
+    assert "cumsum" in said.stderr
