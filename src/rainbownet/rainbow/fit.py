@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from rainbownet.aligned.basis import read_through
 from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
@@ -125,7 +126,7 @@ def change_of_outputs(network: Network, laws: Mapping[str, FittedLaw], preset: P
     cut = network.like(network.example)
     realise(cut, rows_of_laws(laws), preset)
     with torch.no_grad():
-        pairs = [torch.utils._pytree.tree_leaves(own.root(own.example)) for own in (network, cut)]
+        pairs = [tree_leaves(own.root(own.example)) for own in (network, cut)]
     square = [(b - a, a) for a, b in zip(*pairs, strict=True) if isinstance(a, Tensor)]
     gone, whole = (sum(part[k].abs().double().square().sum().item() for part in square) for k in (0, 1))
     return math.sqrt(gone / max(whole, torch.finfo(torch.float64).tiny))
