@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from rainbownet.checks import device_of_name, whole
 from rainbownet.data import Images, loader
@@ -146,7 +146,7 @@ def place_of(net: nn.Module, device: torch.device | str | None, who: str) -> tor
     if not isinstance(net, nn.Module):
         raise ArchitectureError(f"{who}: net is a {type(net).__name__}; an nn.Module is needed")
     for name, tensor in (*net.named_parameters(), *net.named_buffers()):
-        if tensor.is_meta or isinstance(tensor, UninitializedTensorMixin):
+        if tensor.is_meta or is_lazy(tensor):
             raise ArchitectureError(f"{who}: net: {name!r} holds no numbers yet; give it weights first")
     return device_of(net) if device is None else device_of_name(device)
 
