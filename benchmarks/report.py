@@ -279,12 +279,110 @@ def transformer(result: dict[str, Any]) -> str:
     )
 
 
+def similarities(result: dict[str, Any]) -> str:
+    text = []
+    if "maps" in result:
+        pairs = result["maps"]["pairs"]
+        names = list(dict.fromkeys(row["a"] for row in pairs))
+        measures = list(dict.fromkeys(row["measure"] for row in pairs))
+        rows = []
+        for measure in measures:
+            for a in names:
+                found = [
+                    {
+                        row["weights of b"]: row["mean of best"]
+                        for row in pairs
+                        if (row["a"], row["b"], row["measure"]) == (a, b, measure)
+                    }
+                    for b in names
+                ]
+                rows.append([measure, a, *(f"{cell['trained']:.2f} / {cell['random']:.2f}" for cell in found)])
+        about = result["maps"]
+        text.append(
+            f"Mean over the layers of the network on the left of their best match in that above, on {about['images']} "
+            f"test images of CIFAR-10: its weights trained / reset at random. The last three networks were trained for "
+            f"{about['epochs']} epochs on {about['train']} images. Where the "
+            "second number is as large as the first, the match comes with the architecture, not with what was learned: "
+            "so it is for `linear`, which wide random layers satisfy as well.\n\n"
+            + table(["measure", "", *names], rows)
+        )
+    if "cortex" in result:
+        rows = [
+            [
+                row["measure"],
+                row["area"],
+                row["layer"],
+                row["matched"],
+                f"{row['value']:.2f}",
+                "" if row["ceiling"] is None else f"{row['ceiling']:.2f}",
+            ]
+            for row in result["cortex"]["areas"]
+        ]
+        text.append(
+            "Synthetic recordings: channels of a layer of ResNet-20, pooled, mixed by a random rotation, with noise of "
+            f"{result['cortex']['noise']:g} deviations in each of {result['cortex']['trials']} trials. A correlation "
+            "distance is no invariant of the mixing, so `rsa` need not find the layer.\n\n"
+            + table(["measure", "area", "layer behind it", "best match", "value there", "ceiling"], rows)
+        )
+    if "speed" in result:
+        about = result["speed"]
+        keys = ("measure", "processor at once (s)", "processor one by one (s)", "ratio of processor times")
+        rows = [[row["measure"], *(f"{row[key]:.2f}" for key in keys[1:])] for row in about["rows"]]
+        text.append(
+            f"{about['layers']} × {about['layers']} layers of {about['channels']} channels, {about['images']} images, "
+            "all pairs at once and pair by pair from whole activations:\n\n" + table(keys, rows)
+        )
+    if "moments" in result:
+        rows = [
+            [row["way"], f"{row['least (s)']:.3f}", f"{row['ratio to the bound']:.2f}"]
+            for row in result["moments"]["rows"]
+        ]
+        errors = ", ".join(f"{name} {error:.1e}" for name, error in result["moments"]["errors"].items())
+        text.append(
+            f"Moments of 50,000 × 512 rows in float32; relative errors of the cross moment: {errors}.\n\n"
+            + table(["way", "seconds", "to the bare products"], rows)
+        )
+    return "\n\n".join(text)
+
+
+def kernels(result: dict[str, Any]) -> str:
+    seconds, outputs = result["seconds"], result["outputs"]
+    pairs = [row for layer in result["pairs"].values() for row in layer if row["quadrature_ns"] is not None]
+    rows = [
+        ["200 products of 2048 × 2048, float32", f"{seconds['products']:.1f}", "1"],
+        [
+            "limit of digits_cnn, 1024 landmarks, by plain quadrature",
+            f"{seconds['limit by quadrature']:.1f}",
+            f"{seconds['limit by quadrature'] / seconds['products']:.2f}",
+        ],
+        [
+            "the same by few nodes and closed forms",
+            f"{seconds['limit']:.1f}",
+            f"{seconds['limit'] / seconds['products']:.2f}",
+        ],
+    ]
+    each = ", ".join(f"{row['activation']} {row['quadrature_ns']:.0f} → {row['ours_ns']:.0f} ns" for row in pairs)
+    largest = max(row["difference"] for row in pairs)
+    reached = [
+        name for name, found in outputs.items() if name != "limit" and found["accuracy"] >= outputs["limit"]["accuracy"]
+    ]
+    text = "Processor seconds of one thread:\n\n" + table(["work", "seconds", "to the products"], rows)
+    text += f"\n\nA pair of neurons with offsets, layer by layer: {each}; largest relative difference {largest:.0e}."
+    if reached:
+        ratio = outputs["limit"]["seconds_per_image"] / outputs[reached[0]]["seconds_per_image"]
+        text += f" An image takes {ratio:.1f} times as long through the limit as through the {reached[0]}, the first "
+        text += "as accurate."
+    return text
+
+
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "resnet20.json": ("Residual streams: a pretrained ResNet-20", resnet20),
     "resnet20_3000.json": ("The same with 3,000 images to align on", resnet20),
     "resnet20_6000.json": ("The same with 6,000 images to align on", resnet20),
     "projection_resnet.json": ("Residual streams: projection shortcuts", projection),
     "vit.json": ("A vision transformer on digits", transformer),
+    "similarity.json": ("All layers with all layers, across architectures", similarities),
+    "kernels.json": ("Kernels of neurons with offsets", kernels),
     "path.json": ("Paths between two networks", paths),
     "tutorial_mlp.json": ("The authors' tutorial: the perceptron", tutorial),
     "tutorial_cnn.json": ("The authors' tutorial: the convolutional network", tutorial),
