@@ -10,6 +10,7 @@ that goes through pairs one by one as netrep and torch-cka do. `moments`: 50,000
 """
 
 import argparse
+import json
 import resource
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 import rainbownet as rn
-from common import RESULTS, ROOT, cifar10, data_folder, show, skip, write_json
+from common import RESULTS, ROOT, cifar10, command_line, data_folder, show, skip, write_json
 from rainbownet.data import IMAGENET
 from rainbownet.data.source import LUMA
 from rainbownet.ensemble import grid, train_ensemble
@@ -271,7 +272,12 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "similarity")
     parser.add_argument("--out", type=Path, default=RESULTS / "similarity.json")
     options = parser.parse_args()
-    result = {part: PARTS[part](options) for part in options.parts}
+    # Parts that were run before stay in the file, each with the command that gave it.
+    result: dict[str, Any] = json.loads(options.out.read_text()) if options.out.is_file() else {}
+    for part in options.parts:
+        result[part] = {"command": command_line()} | PARTS[part](options)
+    result["command"] = "; ".join(dict.fromkeys(result[part]["command"] for part in PARTS if part in result))
+    result.pop("machine", None)
     write_json(options.out, result)
 
 
