@@ -24,7 +24,9 @@ def evaluate_shell(example: Example) -> None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     script = f"set -ea\n[ ! -e .variables ] || . ./.variables\n{example.parsed}\nexport -p > .variables\n"
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"{example.path.name}:{example.line}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    assert done.returncode == 0, (
+        f"{Path(example.path).name}:{example.line}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    )
 
 
 def read(page: Path) -> Document:
@@ -38,7 +40,7 @@ def evaluate(example: Example) -> str | None:
     try:
         example.evaluate()
     except NotEvaluated:
-        raise AssertionError(f"{example.path.name}:{example.line}: a block is skipped without a reason") from None
+        raise AssertionError(f"{Path(example.path).name}:{example.line}: a block is skipped without a reason") from None
     except SkipTest as reason:
         return str(reason)
     return None
@@ -76,6 +78,6 @@ def test_a_block_that_fails_is_seen(tmp_path, monkeypatch):
 def test_blocks_of_a_page_share_names_variables_and_the_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = "```python\nx = 3\n```\n```shell\nA=b\n```\n```shell\necho $A > file\n```\n```python\n"
-    text += "assert open('file').read() == 'b\\n'\nassert x == 3\n```\n"
+    text += "assert __import__('pathlib').Path('file').read_text() == 'b\\n'\nassert x == 3\n```\n"
     (tmp_path / "page.md").write_text(text, encoding="utf-8")
     assert run(tmp_path / "page.md") == (4, [])

@@ -61,6 +61,7 @@ def collect(
             not positive; and as `fit`, `Rainbow.draw` and `compare`.
 
     Example:
+        >>> import torch
         >>> generator = torch.Generator().manual_seed(0)
         >>> net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 8))
         >>> report = collect(net, [torch.randn(800, 4, generator=generator)], widths=[2])
