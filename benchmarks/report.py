@@ -375,6 +375,39 @@ def kernels(result: dict[str, Any]) -> str:
     return text
 
 
+def symmetries(result: dict[str, Any]) -> str:
+    rows = []
+    for weights in ("trained", "random"):
+        for action in ("Flip", "QuarterTurns"):
+            own = [row for row in result["layers"] if (row["weights"], row["action"]) == (weights, action)]
+            means = []
+            for column in ("error", "unmixed", "commutator", "commutator_random"):
+                values = [row[column] for row in own if row["channels"] > 3 and row[column] is not None]
+                means.append(f"{statistics.mean(values):.2f}")
+            rows.append([weights, action, *means])
+    text = (
+        "A public ResNet-20, trained with flips; means over its layers beyond the first. Error of equivariance with the "
+        "best mixing of channels and without, on held-out images; commutator of the covariances of weights with that "
+        "mixing, and with a random rotation:\n\n"
+        + table(["weights", "action", "error", "unmixed", "commutator", "random rotation"], rows)
+    )
+    keys = [key for key in result["samples"][0] if key not in ("law", "width")]
+    drawn = [
+        [
+            row["law"],
+            f"×{row['width']:g}",
+            *(f"{row[key]:.1f}" if "accuracy" in key else f"{row[key]:.2f}" for key in keys),
+        ]
+        for row in result["samples"]
+    ]
+    return (
+        text
+        + f"\n\nSamples, {result['images']} images to align on, one draw: relative change of the kernel of the last "
+        f"convolution under the action, accuracy in % on {result['test']} test images, moved and as they are:\n\n"
+        + table(["law", "width", *keys], drawn)
+    )
+
+
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "resnet20.json": ("Residual streams: a pretrained ResNet-20", resnet20),
     "resnet20_3000.json": ("The same with 3,000 images to align on", resnet20),
@@ -382,6 +415,7 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "projection_resnet.json": ("Residual streams: projection shortcuts", projection),
     "vit.json": ("A vision transformer on digits", transformer),
     "similarity.json": ("All layers with all layers, across architectures", similarities),
+    "symmetry.json": ("Symmetry of a public ResNet-20", symmetries),
     "kernels.json": ("Kernels of neurons with offsets", kernels),
     "path.json": ("Paths between two networks", paths),
     "tutorial_mlp.json": ("The authors' tutorial: the perceptron", tutorial),
