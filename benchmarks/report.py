@@ -386,8 +386,8 @@ def symmetries(result: dict[str, Any]) -> str:
                 means.append(f"{statistics.mean(values):.2f}")
             rows.append([weights, action, *means])
     text = (
-        "A public ResNet-20, trained with flips; means over its layers beyond the first. Error of equivariance with the "
-        "best mixing of channels and without, on held-out images; commutator of the covariances of weights with that "
+        "A public ResNet-20, trained with flips; means over its layers beyond the first. Error of equivariance with "
+        "the best mixing of channels and without, on held-out images; commutator of the covariances of weights with that "
         "mixing, and with a random rotation:\n\n"
         + table(["weights", "action", "error", "unmixed", "commutator", "random rotation"], rows)
     )
