@@ -387,8 +387,8 @@ def symmetries(result: dict[str, Any]) -> str:
             rows.append([weights, action, *means])
     text = (
         "A public ResNet-20, trained with flips; means over its layers beyond the first. Error of equivariance with "
-        "the best mixing of channels and without, on held-out images; commutator of the covariances of weights with that "
-        "mixing, and with a random rotation:\n\n"
+        "the best mixing of channels and without, on held-out images; commutator of the covariances of weights with "
+        "that mixing, and with a random rotation:\n\n"
         + table(["weights", "action", "error", "unmixed", "commutator", "random rotation"], rows)
     )
     keys = [key for key in result["samples"][0] if key not in ("law", "width")]
