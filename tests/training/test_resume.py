@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 import rainbownet.files.tensors as tensors
+import rainbownet.training.run as module
 from rainbownet.data import load
 from rainbownet.errors import FileError
 from rainbownet.naming import load_weights
@@ -106,6 +108,27 @@ def test_a_process_killed_at_a_random_moment_resumes_to_the_same_weights(tmp_pat
     assert child.wait() == -signal.SIGKILL, f"the child ended before its kill after {delay} s"
     resumed, whole = run(out, LONG), run(tmp_path / "whole", LONG)
     assert equal(resumed.state_dict(), whole.state_dict()), f"killed after {delay} s"
+
+
+def test_a_run_by_adamw_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    recipe = replace(RECIPE, optimizer="adamw", lr=0.01)
+    whole, original = run(tmp_path / "whole", recipe).state_dict(), module.run_epoch
+
+    def dying(net, optimizer, batches, recipe, epoch, advance):
+        if epoch == 3:
+            raise Killed
+        return original(net, optimizer, batches, recipe, epoch, advance)
+
+    monkeypatch.setattr(module, "run_epoch", dying)
+    with pytest.raises(Killed):
+        run(tmp_path / "stopped", recipe)
+    monkeypatch.setattr(module, "run_epoch", original)
+    assert equal(run(tmp_path / "stopped", recipe).state_dict(), whole)
+
+
+def test_a_run_from_before_there_was_a_choice_of_optimizer_is_still_this_run(tmp_path):
+    run(tmp_path)
+    assert "optimizer" not in json.loads((tmp_path / "run.json").read_text())["recipe"]
 
 
 def test_a_finished_run_is_read_back_not_repeated(tmp_path, monkeypatch):

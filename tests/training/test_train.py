@@ -41,14 +41,21 @@ def test_the_digits_recipe_reads_digits():
     assert history.rows[0].keys() == {"epoch", "test_loss", "test_accuracy", "seconds"}
 
 
-def test_one_step_is_that_of_a_plain_loop(digits):
-    recipe = Recipe(epochs=2, lr=0.1, schedule="step", decay_every=1, weight_decay=1e-3, batch_size=64)
+@pytest.mark.parametrize(
+    ("name", "lr", "plain_optimizer"),
+    [
+        ("sgd", 0.1, lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=1e-3)),
+        ("adamw", 0.01, lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=1e-3)),
+    ],
+)
+def test_one_step_is_that_of_a_plain_loop(digits, name, lr, plain_optimizer):
+    recipe = Recipe(epochs=2, lr=lr, schedule="step", decay_every=1, weight_decay=1e-3, batch_size=64, optimizer=name)
     trained, plain = network(), network()
     train(trained, digits, recipe=recipe, seed=4, progress=False)
-    optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3)
+    optimizer = plain_optimizer(plain.parameters())
     batches = loader(digits, batch_size=64, shuffle=True, seed=4)
     for epoch in (1, 2):
-        optimizer.param_groups[0]["lr"] = 0.1 * 0.1 ** (epoch - 1)
+        optimizer.param_groups[0]["lr"] = lr * 0.1 ** (epoch - 1)
         for inputs, targets in batches.at(epoch):
             optimizer.zero_grad()
             functional.cross_entropy(plain(inputs), targets).backward()

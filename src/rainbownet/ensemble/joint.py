@@ -16,6 +16,7 @@ from rainbownet.data import Images, loader
 from rainbownet.errors import ArchitectureError, DataError
 from rainbownet.training import Recipe
 from rainbownet.training.epoch import own_randomness, seed_epoch, with_threads
+from rainbownet.training.optimizer import optimizer_of
 from rainbownet.training.score import place_of
 
 
@@ -71,7 +72,7 @@ def train_jointly(
 
     together = vmap(forward, randomness="different")
     trained = [value for value in parameters.values() if value.requires_grad]
-    optimizer = torch.optim.SGD(trained, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+    optimizer = optimizer_of(recipe, trained)
     placed = images.to(device)
     options: dict[str, Any] = {"batch_size": recipe.batch_size, "shuffle": True, "augment": recipe.augment}
     batches = [replace(loader(placed, **options, seed=seed), smallest=2) for seed in seeds]

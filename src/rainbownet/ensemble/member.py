@@ -109,7 +109,7 @@ class Member:
 
     def to_json(self) -> str:
         """Return the member as JSON."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True)
+        return json.dumps(asdict(self) | {"recipe": self.recipe.to_dict()}, indent=2, sort_keys=True)
 
     @staticmethod
     def from_file(path: Path) -> "Member":

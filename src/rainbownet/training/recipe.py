@@ -1,8 +1,8 @@
 """Recipes: how a network is trained, as plain numbers with names."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from rainbownet.checks import real, sequence_of, shown, whole
 from rainbownet.data.augment import AUGMENTATIONS
@@ -17,7 +17,7 @@ MOST_THREADS = 1024
 
 @dataclass(frozen=True)
 class Recipe:
-    """Stochastic gradient descent with (plain) momentum on the cross-entropy.
+    """Stochastic gradient descent on the cross-entropy, with (plain) momentum or by AdamW.
 
     Args:
         epochs: Passes over the data.
@@ -26,8 +26,9 @@ class Recipe:
             from lr/25 for 30 % of the time, then falls along one to nearly zero; `"constant"`.
         decay_every: Epochs between two decays.
         decay: Factor of a decay.
-        momentum: Momentum.
-        weight_decay: Half the coefficient of the squared norm of all parameters.
+        momentum: Momentum; of AdamW the first β, beside 0.999.
+        weight_decay: Half the coefficient of the squared norm of all parameters; of AdamW the decay that is decoupled
+            from the gradient (Loshchilov & Hutter 2019).
         batch_size: Images per step, over all processes.
         augment: None, `"flip"` or `"cifar"`.
         precision: `"bf16"` multiplies in bfloat16 with float32 weights.
@@ -36,6 +37,7 @@ class Recipe:
         checkpoints: Epochs whose weights are kept; 0 is the initial network.
         threads: Threads of the CPU while training. Sums are cut into as many parts, so they decide the last bits of
             every product and, after some epochs, the weights; None leaves PyTorch's number. The run records it.
+        optimizer: `"sgd"` or `"adamw"`.
 
     Raises:
         DataError: If a number cannot be meant.
@@ -60,6 +62,7 @@ class Recipe:
     label_smoothing: float = 0.0
     checkpoints: tuple[int, ...] = ()
     threads: int | None = None
+    optimizer: Literal["sgd", "adamw"] = "sgd"
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be meant."""
@@ -80,11 +83,19 @@ class Recipe:
             ("schedule", ("step", "onecycle", "constant")),
             ("precision", ("float32", "bf16")),
             ("augment", (None, *AUGMENTATIONS)),
+            ("optimizer", ("sgd", "adamw")),
         ):
             if getattr(self, name) not in known:
                 raise DataError(
                     f"recipe: {name} is {shown(getattr(self, name))}; it can be {', '.join(map(repr, known))}"
                 )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a file holds them: runs from before there was a choice of optimizer name none."""
+        fields = asdict(self)
+        if self.optimizer == "sgd":
+            del fields["optimizer"]
+        return fields
 
     def rate(self, epoch: float | int) -> float:
         """Return the learning rate after a (fractional) number of epochs."""
@@ -119,7 +130,18 @@ RECIPES: dict[str, Recipe] = {
     "tutorial": Recipe(epochs=5, lr=0.01),
     "quick": Recipe(epochs=24, lr=0.01, schedule="onecycle", weight_decay=1e-4, augment="cifar"),
     "digits": Recipe(epochs=30, lr=0.1, schedule="onecycle", weight_decay=1e-4, batch_size=64, threads=1),
+    "vit": Recipe(
+        epochs=10,
+        lr=2e-3,
+        schedule="onecycle",
+        weight_decay=0.05,
+        batch_size=64,
+        augment="cifar",
+        threads=1,
+        optimizer="adamw",
+    ),
 }
 """The recipes of the paper (weight convergence and dynamics: `paper-no-decay`), of its sequel on universality, of its
-tutorial, and two short ones of ours: `quick` for CIFAR-10 (beside `paper` in `benchmarks/recipes.py`), `digits` for the
-built-in data. The published ones read images normalised by the statistics of ImageNet: `load(name, **IMAGENET)`."""
+tutorial, and short ones of ours: `quick` for CIFAR-10 (beside `paper` in `benchmarks/recipes.py`), `digits` for the
+built-in data, `vit` for a transformer on CIFAR-10. The published ones read images normalised by the statistics of
+ImageNet: `load(name, **IMAGENET)`."""

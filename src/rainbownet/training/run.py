@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from rainbownet.checks import path_of, seed_of, shown
 from rainbownet.data import Images, Loader, loader
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
-from rainbownet.naming import apply_state, load_weights, match_complex
+from rainbownet.naming import apply_state, load_weights
 from rainbownet.progress import progress as progress_bar
 from rainbownet.training.epoch import own_randomness, run_epoch, seed_epoch, with_threads
 from rainbownet.training.files import RunFiles
+from rainbownet.training.optimizer import optimizer_of, restore_state, state_tensors
 from rainbownet.training.processes import Processes
 from rainbownet.training.recipe import RECIPES, Recipe
 from rainbownet.training.score import score_sums
@@ -58,7 +59,7 @@ def train(
 ) -> History:
     """Train a network in place.
 
-    With `out`, every epoch is saved there (weights, momentum, log) and the same call resumes after the last one saved.
+    With `out`, every epoch is saved there (weights, optimizer, log) and the same call resumes after the last one saved.
     Order, augmentation and dropout of an epoch depend on `seed` and its number alone, so a run that was killed ends
     with the weights of one that was not, bit for bit on a CPU with the same number of threads. Under `torchrun` every
     batch is divided among the processes and the gradient is that of the whole batch (batch norms see their part of it).
@@ -114,9 +115,7 @@ def _train(
     named = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
     if not named:
         raise ArchitectureError("train: no parameter of the network needs a gradient; nothing can be trained")
-    optimizer = torch.optim.SGD(
-        named.values(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
-    )
+    optimizer = optimizer_of(recipe, named.values())
     files = None if out is None else RunFiles(out, _identity(net, images, recipe, seed))
     done, rows = -1, []
     if files is not None:
@@ -212,7 +211,7 @@ def _means(sums: Float64[Tensor, "3"], prefix: str) -> dict[str, float]:
 def _identity(net: nn.Module, images: Images, recipe: Recipe, seed: int) -> dict[str, Any]:
     shapes = {name: list(value.shape) for name, value in net.state_dict().items()}
     return {
-        "recipe": asdict(recipe),
+        "recipe": recipe.to_dict(),
         "seed": seed,
         "data": {"name": images.name, "images": len(images), "fingerprint": images.fingerprint()},
         "network": hashlib.sha256(json.dumps(shapes).encode()).hexdigest()[:16],
@@ -220,17 +219,18 @@ def _identity(net: nn.Module, images: Images, recipe: Recipe, seed: int) -> dict
 
 
 def _resume(
-    files: RunFiles, net: nn.Module, named: dict[str, nn.Parameter], optimizer: torch.optim.SGD, processes: Processes
+    files: RunFiles,
+    net: nn.Module,
+    named: dict[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    processes: Processes,
 ) -> tuple[int, list[dict[str, Any]]]:
     saved = files.load_state()
     done = -1 if saved is None else saved[0]
     if saved is not None:
         tensors = saved[1]
         apply_state(net, {key.removeprefix("net."): value for key, value in tensors.items() if key.startswith("net.")})
-        for name, parameter in named.items():
-            if f"momentum.{name}" in tensors:
-                momentum = match_complex(tensors[f"momentum.{name}"], parameter)
-                optimizer.state[parameter]["momentum_buffer"] = momentum.to(parameter.device, copy=True)
+        restore_state(optimizer, named, tensors)
     rows = files.rows(done)
     processes.wait()
     if processes.rank == 0:
@@ -242,7 +242,7 @@ def _save(
     files: RunFiles,
     net: nn.Module,
     named: dict[str, nn.Parameter],
-    optimizer: torch.optim.SGD,
+    optimizer: torch.optim.Optimizer,
     recipe: Recipe,
     row: dict[str, Any],
     known: dict[str, str],
@@ -250,9 +250,5 @@ def _save(
     weights = net.state_dict()
     if row["epoch"] in recipe.checkpoints:
         files.keep_epoch(row["epoch"], weights, known)
-    tensors = {f"net.{key}": value for key, value in weights.items()}
-    for name, parameter in named.items():
-        momentum = optimizer.state[parameter].get("momentum_buffer")
-        if momentum is not None:
-            tensors[f"momentum.{name}"] = momentum
+    tensors = {f"net.{key}": value for key, value in weights.items()} | state_tensors(optimizer, named)
     files.save_state(row["epoch"], tensors, row)
