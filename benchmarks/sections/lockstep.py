@@ -1,0 +1,39 @@
+"""Cost of a draw: in lockstep against layer by layer."""
+
+from typing import Any
+
+from rainbownet.experiments.markdown import table
+from sections import Section
+
+
+def lockstep(result: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"{found['chain']['kind']}, depth {found['chain']['depth']}",
+            method,
+            f"{row['times_faster_by_seconds']:.1f}",
+            f"{row['times_faster_by_processor_seconds']:.1f}",
+            f"{row['evaluations_per_image']:.1f}",
+            f"{row['peak_mib']:.0f}",
+        ]
+        for found in result["results"]
+        for method, row in found["methods"].items()
+    ]
+    headers = ["chain", "method", "times as fast (clock)", "(processor)", "layer evaluations an image", "peak MiB"]
+    text = table(headers, rows)
+    shares = [
+        [
+            f"{found['chain']['kind']}, depth {found['chain']['depth']}",
+            found["method"],
+            *(f"{100 * share:.0f} %" for share in found["shares"].values()),
+            f"{found['processor_seconds'] / found['lower_bound_seconds']:.1f}",
+        ]
+        for found in result["profiles"]
+    ]
+    if shares:
+        groups = list(result["profiles"][0]["shares"])
+        text += "\n\nWhere the time goes:\n\n" + table(["chain", "method", *groups, "times the bound"], shares)
+    return text
+
+
+SECTION = Section(140, {"lockstep.json": "Cost: lockstep against layer by layer"}, lockstep)
