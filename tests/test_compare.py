@@ -136,7 +136,7 @@ def test_centred_similarity_is_that_of_activations_minus_their_means():
 def test_the_baseline_changes_nothing_else_and_can_be_left_out():
     nets = chain(), chain(seed=1)
     whole, plain = compare(*nets, batches()), compare(*nets, batches(), baseline=False)
-    pd.testing.assert_frame_equal(whole.drop(columns=["random", "random_centred"]), plain, rtol=1e-9)
+    pd.testing.assert_frame_equal(whole.drop(columns=["random", "random_centred"]), pd.DataFrame(plain), rtol=1e-9)
 
 
 def test_constant_activations_have_no_centred_similarity():

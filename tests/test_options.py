@@ -4,8 +4,16 @@ import pytest
 
 from rainbownet.aligned import ALIGNMENTS, Alignment, LeastSquares, Procrustes
 from rainbownet.errors import AlignmentError, LawError
-from rainbownet.laws import LAWS, Gaussian, Law, Smoothed, White
+from rainbownet.laws import LAWS, Gaussian, Kronecker, Law, Smoothed, White
 from rainbownet.options import as_option, parse_option
+
+MANY = (
+    Gaussian(rank=32, mean=False),
+    Gaussian(rank=0.9, shrinkage="spiked", noise=0.1, bulk=True),
+    Smoothed(h=0.25, base=Gaussian(rank=16)),
+    Smoothed(h=0.25, base=White()),
+    Smoothed(base=Kronecker(iterations=3)),
+)
 
 
 def law(text: str) -> Law:
@@ -26,6 +34,16 @@ def law(text: str) -> Law:
 )
 def test_a_law_is_read_from_a_line(text: str, expected: Law) -> None:
     assert law(text) == expected
+
+
+@pytest.mark.parametrize("option", [Gaussian(), Smoothed(), *MANY], ids=str)
+def test_an_option_is_written_as_the_line_it_is_read_from(option: Law) -> None:
+    assert law(option.to_text()) == option
+
+
+def test_only_what_is_not_the_default_is_written() -> None:
+    assert Gaussian(rank=32, mean=False).to_text() == "gaussian:mean=false,rank=32"
+    assert LeastSquares().to_text() == "least-squares"
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,8 @@ for axis, words, each in zip(
     axis.set_title(words)
 figure.tight_layout()
 plt.show()
+
+# %% [markdown]
+# Cells of a heat map are not always measured alike: where the grids of two layers agree every position is a row, elsewhere positions
+# are averaged first, as here, where a perceptron has none. The column `positions` of `found.table` says which;
+# `rn.similarity(…, positions="pool")` measures all cells alike.

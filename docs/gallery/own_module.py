@@ -5,6 +5,7 @@
 # nothing of the library's own data or training.
 
 # %%
+import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
@@ -73,3 +74,19 @@ for width in (1, 4, 16):
 # %%
 for name, law in rainbow.laws.items():
     print(name, [block.name for block in law.blocks], "rank", law.rank)
+
+# %% [markdown]
+# Each law has a covariance of its own. A rainbow draws their spectra, a sample how well its layers could be aligned, and both show
+# a small table in a notebook.
+
+# %%
+figure, axes = plt.subplots(
+    1,
+    2,
+    num="Spectra of the laws of a network, and alignment of a sample",
+    figsize=(10, 3.4),
+    layout="constrained",
+)
+rainbow.plot(ax=axes[0])
+rainbow.draw(loader, width=4).plot(ax=axes[1])
+plt.show()

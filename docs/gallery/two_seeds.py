@@ -37,11 +37,9 @@ print(
 # `weights_aligned` after the rotation that *activations* gave, `weights_random` after a random one, the zero of that scale.
 
 # %%
-figure, axis = plt.subplots(
-    num="Similarity of two networks by layer, above a random rotation", figsize=(6, 3)
-)
-for column in ("held_similarity", "weights_aligned", "weights", "weights_random"):
-    axis.plot(table["layer"], table[column], "o-", label=column)
-axis.set(xlabel="layer", ylabel="cosine", ylim=(0, 1.03))
-axis.legend()
+table.plot()
 plt.show()
+
+# %% [markdown]
+# Dotted lines are the zeros of each scale: activations beside a network of random parameters, with and without their means, and
+# weights after a random rotation.

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 
+import rainbownet as rn
 from rainbownet import analysis, data, nets, training
 
 source = os.environ.get(
@@ -47,6 +48,14 @@ for state, part in spectra.groupby("state", sort=False):
     axis.loglog(part["rank"], part["eigenvalue"], label=state)
 axis.set(xlabel="rank", ylabel="eigenvalue")
 axis.legend()
+plt.show()
+
+# %% [markdown]
+# A rainbow holds the law of every layer, and draws their spectra in units of their mean: a white law would be a flat line.
+
+# %%
+rainbow = rn.fit(net, loader)
+rainbow.plot()
 plt.show()
 
 # %% [markdown]

@@ -76,6 +76,16 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
+# One sample, beside all that its accuracy must be read with: the trained network, the trained neurons through the same alignment,
+# and the white control ([theory](../theory.md)).
+
+# %%
+sample = rn.fit(net, loader).draw(loader, alignment=rn.Procrustes(), width=2)
+print(sample.baselines(test).round(3).to_string(index=False))
+sample.plot(test)
+plt.show()
+
+# %% [markdown]
 # ??? question "Why does the white law, which knows nothing of what was learned, classify at all?"
 #
 #     Its maps are fitted to the activations of the trained network, and its last layer is the trained one: part of a sample's

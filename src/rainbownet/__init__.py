@@ -8,6 +8,7 @@ from rainbownet.version import __version__ as __version__
 if TYPE_CHECKING:
     from rainbownet.aligned import Identity, LeastSquares, Permutation, Procrustes
     from rainbownet.aligned.compare import compare
+    from rainbownet.aligned.comparison import Comparison
     from rainbownet.facade import Rainbow, fit, load
     from rainbownet.laws import Gaussian, Kronecker, Mixture, Smoothed, White
     from rainbownet.naming import resolve
@@ -24,6 +25,7 @@ __all__ = [
     "PAPER",
     "PRESETS",
     "AlignmentImages",
+    "Comparison",
     "Gaussian",
     "Identity",
     "Kronecker",
@@ -51,6 +53,7 @@ __all__ = [
 _HOMES = {
     "rainbownet.aligned": ("Identity", "LeastSquares", "Permutation", "Procrustes"),
     "rainbownet.aligned.compare": ("compare",),
+    "rainbownet.aligned.comparison": ("Comparison",),
     "rainbownet.facade": ("Rainbow", "fit", "load"),
     "rainbownet.laws": ("Gaussian", "Kronecker", "Mixture", "Smoothed", "White"),
     "rainbownet.paths": ("barriers", "path"),

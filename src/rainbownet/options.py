@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, TypeVar
 
@@ -28,6 +28,29 @@ class Option:
         """
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # pyright: ignore[reportArgumentType]
         return {"name": self.name} | {k: v.to_dict() if isinstance(v, Option) else v for k, v in values.items()}
+
+    def to_text(self) -> str:
+        """Return the name and the fields that are not as by default, in one line that is read as an option again.
+
+        Example:
+            >>> from rainbownet.laws import Gaussian, Smoothed
+            >>> Gaussian().to_text(), Smoothed(0.25, base=Gaussian(rank=16, mean=False)).to_text()
+            ('gaussian', 'smoothed:h=0.25,base.mean=false,base.rank=16')
+        """
+        return ":".join(filter(None, (self.name, ",".join(self._fields_as_text("")))))
+
+    def _fields_as_text(self, prefix: str) -> Iterator[str]:
+        for f in fields(self):  # pyright: ignore[reportArgumentType]
+            value = getattr(self, f.name)
+            default = f.default_factory() if callable(f.default_factory) else f.default
+            if value == default:
+                continue
+            if isinstance(value, Option):
+                if type(value) is not type(default):
+                    yield f"{prefix}{f.name}={value.name}"
+                yield from value._fields_as_text(f"{prefix}{f.name}.")
+            else:
+                yield f"{prefix}{f.name}={str(value).lower() if value is None or isinstance(value, bool) else value}"
 
 
 def read_option(data: Mapping[str, Any], registry: Mapping[str, type[T]], error: type[RainbowError], kind: str) -> T:

@@ -44,7 +44,7 @@ def test_samples_and_controls_are_those_the_library_draws(nets, report):
 
 def test_the_comparison_is_that_of_compare(nets, report):
     expected = rn.compare(*nets, batches(), seed=3)
-    pd.testing.assert_frame_equal(report.comparison.drop(columns="network"), expected)
+    pd.testing.assert_frame_equal(report.comparison.drop(columns="network"), pd.DataFrame(expected))
     assert set(report.comparison["network"]) == {"b"}
 
 

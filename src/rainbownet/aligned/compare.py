@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pandas as pd
 import torch
 from jaxtyping import Float, Inexact
 from torch import Tensor, nn
 
 from rainbownet.aligned.basis import FLATTENS, Flatten, read_through
+from rainbownet.aligned.comparison import Comparison
 from rainbownet.aligned.pairs import ActivationPairs, PairMoments, key_of, mean_quality, rotation
 from rainbownet.aligned.polar import polar_factor
 from rainbownet.aligned.quality import alignment_quality
@@ -40,7 +40,7 @@ def compare(
     budget: int | str | None = None,
     device: torch.device | str | None = None,
     progress: Callable[[int, int], object] | None = None,
-) -> pd.DataFrame:
+) -> Comparison:
     r"""Compare two networks layer by layer, up to a rotation of the channels that each layer reads.
 
     With the Procrustes map `A` from the channels of `b` to those of `a` (R6), activations are compared by their
@@ -68,7 +68,7 @@ def compare(
         progress: Called with the images read and those there may be.
 
     Returns:
-        A row per layer that reads neurons, in order of execution:
+        A data frame that draws itself (`plot`), a row per layer that reads neurons, in order of execution:
 
         - `layer`, `channels_a`, `channels_b`: its name and the channels it reads;
         - `rows`, `held_rows`: images × positions fitted and held out;
@@ -111,7 +111,7 @@ def compare(
     readers = [reader for reader in networks[0].readers if not reader.frozen]
     pairs = ActivationPairs(networks, readers, flatten, means=True)
     images.walk(networks, pairs, seen=progress)
-    return pd.DataFrame([_row(reader, networks, pairs, generator) for reader in readers])
+    return Comparison([_row(reader, networks, pairs, generator) for reader in readers])
 
 
 def _row(

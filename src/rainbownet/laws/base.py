@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rainbownet.errors import LawError
 from rainbownet.laws.block import Block, check_rows
+from rainbownet.laws.factor import thin_factor
 from rainbownet.options import Option
 
 Fitted_co = TypeVar("Fitted_co", bound="FittedLaw", covariant=True)
@@ -116,6 +117,19 @@ class FittedLaw(ABC):
             f"law: neurons are not Gaussian under {type(self).__name__.removeprefix('Fitted')}, so they have no factor "
             "that says all; fit the rainbow with law=rainbownet.Gaussian() (or White, Kronecker)"
         )
+
+    def spectrum(self) -> Float[Tensor, " r"]:
+        """Return the eigenvalues of the covariance of neurons that are drawn, by decreasing size.
+
+        Of laws that are not Gaussian it is the covariance of the reference's neurons.
+
+        Example:
+            >>> from rainbownet.laws import Block, White
+            >>> White().fit(torch.tensor([[3.0, 5.0]]), [Block("weight", (2,))]).spectrum()
+            tensor([17., 17.], dtype=torch.float64)
+        """
+        neurons = self.neurons()
+        return thin_factor(neurons - neurons.mean(0))[1].square().sum(1)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a file needs to hold; `from_tensors` turns it back into the law.

@@ -54,6 +54,10 @@ class FittedGaussian(FittedLaw):
         noise = (torch.eye(len(self.mean)).to(directions) - directions.T @ directions) * self.deviation
         return self.mean, torch.cat([self.factor, noise])
 
+    def spectrum(self) -> Float[Tensor, " r"]:
+        """Return the eigenvalues of the covariance of neurons that are drawn, by decreasing size."""
+        return torch.linalg.svdvals(self.mean_and_factor()[1]).square()
+
     @classmethod
     def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
         noisy = getattr(law, "bulk", False) or "deviation" in tensors

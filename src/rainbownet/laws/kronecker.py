@@ -75,6 +75,11 @@ class FittedKronecker(FittedLaw):
             parts.append(factor)
         return self.mean, torch.cat(parts)
 
+    def spectrum(self) -> Float[Tensor, " r"]:
+        """Return the eigenvalues of the covariance of neurons that are drawn, by decreasing size."""
+        pairs = [[torch.linalg.svdvals(side).square() for side in (part.channel, part.space)] for part in self.parts]
+        return torch.cat([torch.outer(*pair).flatten() for pair in pairs]).sort(descending=True).values
+
     def _tensors(self) -> dict[str, Tensor]:
         factors = {
             f"{name}.{i}": getattr(part, name) for i, part in enumerate(self.parts) for name in ("channel", "space")

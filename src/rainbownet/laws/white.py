@@ -42,6 +42,10 @@ class FittedWhite(FittedLaw):
         """Return the mean and a row per column that varies."""
         return self.mean, torch.diag(self.deviation)[self.deviation > 0]
 
+    def spectrum(self) -> Float[Tensor, " r"]:
+        """Return the eigenvalues of the covariance of neurons that are drawn, by decreasing size."""
+        return self.deviation[self.deviation > 0].square().sort(descending=True).values
+
     @classmethod
     def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
         return {"mean": ("D",), "deviation": ("D",), "rows": ("n", "D")}

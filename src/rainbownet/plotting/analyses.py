@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rainbownet.plotting.style import BLACK, COLOURS, GREY, legend, panels, ramp, save
+from rainbownet.plotting.style import BLACK, COLOURS, GREY, legend, panels, ramp, save, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +136,7 @@ def draw_bulks(bulks: "Mapping[str, Sequence[Any]]", path: Path) -> None:
 
 def draw_dynamics(table: "pd.DataFrame", path: Path) -> None:
     """Draw amplification and cosine against rank, a line for each checkpoint and a row of panels for each layer."""
-    layers = _spread(list(table["layer"].unique()), MOST // 2)
+    layers = spread(list(table["layer"].unique()), MOST // 2)
     figure, axes = panels(len(layers), 2, height=3.2)
     for layer, pair in zip(layers, zip(axes[::2], axes[1::2], strict=True), strict=True):
         own = table.loc[table["layer"] == layer]
@@ -159,7 +159,7 @@ def _grid(
     note: tuple[str, str] | None = None,
 ) -> None:
     """Draw a panel for each name, a legend in the first or in each."""
-    shown = _spread(names, MOST)
+    shown = spread(names, MOST)
     columns = min(3, len(shown))
     figure, axes = panels(-(-len(shown) // columns), columns, width=4.2, height=3.4)
     for axis, name in zip(axes, shown, strict=False):
@@ -171,8 +171,3 @@ def _grid(
     for axis in axes[: len(shown)] if each else axes[:1]:
         legend(axis)
     save(figure, path)
-
-
-def _spread(names: Sequence[str], most: int) -> list[str]:
-    count = min(most, len(names))
-    return [names[k * (len(names) - 1) // max(1, count - 1)] for k in range(count)]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rainbownet.extras import require
-from rainbownet.plotting.style import BLACK
+from rainbownet.plotting.style import BLACK, axes_for
 
 
 def heatmap(matrix: pd.DataFrame, *, title: str = "", ax: Any = None) -> Any:
@@ -27,10 +27,8 @@ def heatmap(matrix: pd.DataFrame, *, title: str = "", ax: Any = None) -> Any:
         MissingExtra: Without matplotlib.
     """
     values = matrix.to_numpy(dtype=float)
-    if ax is None:
-        figures = require("matplotlib.figure", extra="plot")
-        size = 2.4 + 0.27 * values.shape[1], 1.8 + 0.27 * values.shape[0]
-        ax = figures.Figure(figsize=size, dpi=130, layout="constrained").subplots()
+    width, height = 2.4 + 0.27 * values.shape[1], 1.8 + 0.27 * values.shape[0]
+    ax = axes_for(ax, f"{title} of each layer with each layer", width=width, height=height)
     low = min(0.0, float(np.nanmin(values))) if np.isfinite(values).any() else 0.0
     high = max(1.0, float(np.nanmax(values))) if np.isfinite(values).any() else 1.0
     image = ax.imshow(values, cmap="cividis", vmin=max(low, -1.0), vmax=high, aspect="auto", interpolation="nearest")

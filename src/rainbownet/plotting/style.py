@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rainbownet.errors import RainbowError
 from rainbownet.extras import require
 from rainbownet.files.write import write_file
+
+T = TypeVar("T")
 
 # Okabe & Ito: told apart by every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -28,16 +30,51 @@ def panels(rows: int = 1, columns: int = 1, *, width: float = 5.2, height: float
     figure = figures.Figure(figsize=(width * columns, height * rows), dpi=130, layout="constrained")
     axes = [axis for row in figure.subplots(rows, columns, squeeze=False) for axis in row]
     for axis in axes:
-        axis.grid(visible=True, color="#e6e6e6", linewidth=0.8)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
+        grid(axis)
     return figure, axes
+
+
+def axes_for(ax: Any, name: str, *, width: float = 6.4, height: float = 3.8) -> Any:
+    """Return the axes of a picture that a method `plot` draws: those given, or new ones that a notebook shows.
+
+    Args:
+        ax: Matplotlib axes, or None.
+        name: What a new figure is called: the words that stand for it where it cannot be seen.
+        width: Inches of a new figure.
+        height: Likewise.
+
+    Raises:
+        MissingExtra: Without matplotlib.
+    """
+    if ax is None:
+        pyplot = require("matplotlib.pyplot", extra="plot")
+        figure, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
+        figure.set_label(name)
+    return ax
+
+
+def grid(axis: Any) -> None:
+    """Give axes a light grid behind what is drawn, and no frame above and to the right."""
+    axis.grid(visible=True, color="#e6e6e6", linewidth=0.8)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def ramp(count: int) -> list[Any]:
     """Return colours from dark to light, for things in an order (layers, widths, epochs)."""
     colormaps = require("matplotlib", extra="plot").colormaps
     return [colormaps["viridis"](0.08 + 0.8 * k / max(1, count - 1)) for k in range(count)]
+
+
+def spread(things: Sequence[T], most: int) -> list[T]:
+    """Return all things, or of more than `most` those evenly spread from the first to the last.
+
+    Example:
+        >>> spread("abcdefg", 3)
+        ['a', 'd', 'g']
+    """
+    count = min(most, len(things))
+    return [things[k * (len(things) - 1) // max(1, count - 1)] for k in range(count)]
 
 
 def width_axis(axis: Any, widths: Sequence[float]) -> None:

@@ -14,6 +14,7 @@ from rainbownet.graph import Network
 from rainbownet.laws import Block, FittedLaw, White
 from rainbownet.rainbow.neurons import gather, parameters_of, scatter
 from rainbownet.rainbow.presets import Preset
+from rainbownet.spectra.measures import effective_rank
 
 T = TypeVar("T", bound="RainbowData")
 
@@ -52,11 +53,40 @@ class RainbowData:
         laws: dict[str, FittedLaw] = {name: White().fit(rows, blocks) for name, (rows, blocks) in self.rows().items()}
         return replace(self, laws=laws, preset=self.preset.but(law=White()))
 
+    def plot(self, *, ax: Any = None) -> Any:
+        """Draw the spectrum of the covariance of each law.
+
+        Args:
+            ax: Matplotlib axes to draw on; new ones by default.
+
+        Returns:
+            The axes.
+
+        Raises:
+            MissingExtra: If matplotlib is not installed.
+        """
+        from rainbownet.plotting.results import plot_laws
+
+        return plot_laws(law_spectra(self.laws), ax=ax)
+
+    def _repr_html_(self) -> str:
+        from rainbownet.plotting.html import small_table
+
+        rows = []
+        for name, law in self.laws.items():
+            spectrum = law.spectrum()
+            effective = effective_rank(spectrum) if spectrum.any() else None
+            size = {"neurons": len(law.neurons()), "numbers": len(law.mean)}
+            rows.append({"population": name, **size, "rank": law.rank, "effective rank": effective})
+        return small_table(
+            repr(self), pd.DataFrame(rows), note=f"{100 * self.network.share_drawn:.1f} % of the parameters are drawn"
+        )
+
     def __repr__(self) -> str:
         sizes = [len(law.neurons()) for law in self.laws.values()]
         parts = ((len(sizes), "population"), (sum(sizes), "neuron"), (self.networks, "network"))
         counts = ", ".join(f"{number} {word}{'s' * (number != 1)}" for number, word in parts)
-        return f"{type(self).__name__}({type(self.network.root).__name__}: {counts}, {self.preset.law!r})"
+        return f"{type(self).__name__}({type(self.network.root).__name__}: {counts}, {self.preset.law.to_text()})"
 
 
 @dataclass(frozen=True)
@@ -124,3 +154,32 @@ def rows_of(network: Network, values: dict[str, Tensor], preset: Preset) -> dict
         if not population.frozen and (names := parameters.drawn(network, population)):
             result[population.name] = gather(population, values, names)
     return result
+
+
+def law_spectra(laws: Mapping[str, FittedLaw]) -> pd.DataFrame:
+    """List the eigenvalues of the covariances that neurons are drawn with.
+
+    Args:
+        laws: Fitted laws by population.
+
+    Returns:
+        A row per population and direction: `population`, `rank` from 1, `eigenvalue`, and `over_mean`, the eigenvalue
+        in units of the mean over all numbers of a neuron; 1 everywhere for a white law.
+
+    Example:
+        >>> import rainbownet as rn
+        >>> net = nn.Sequential(nn.Linear(4, 32, bias=False), nn.ReLU(), nn.Linear(32, 3))
+        >>> law_spectra(rn.fit(net, [torch.randn(8, 4)], law=rn.White()).laws)[["population", "rank", "over_mean"]]
+          population  rank  over_mean
+        0          0     1        1.0
+        1          0     2        1.0
+        2          0     3        1.0
+        3          0     4        1.0
+    """
+    rows, columns = [], ["population", "rank", "eigenvalue", "over_mean"]
+    for name, law in laws.items():
+        values = law.spectrum().cpu()
+        over = values * (len(law.mean) / values.sum()) if values.any() else values
+        table = {"rank": range(1, len(values) + 1), "eigenvalue": values.numpy(), "over_mean": over.numpy()}
+        rows.append(pd.DataFrame({"population": name, **table}))
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rainbownet.data import Images
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sample:
     """A sampled network and what is known of it.
 
@@ -84,6 +84,43 @@ class Sample:
             WHITE: self.companions.white().network,
         }
         return companions(nets, test)
+
+    def plot(self, test: Images | Iterable[Any] | None = None, *, ax: Any = None) -> Any:
+        """Draw how well each layer is aligned; with images, accuracies instead.
+
+        Args:
+            test: Images with labels, or a loader of `(inputs, targets)`, to draw what `baselines` returns: its
+                accuracy beside those of the trained network, the identity baseline and the white control.
+            ax: Matplotlib axes to draw on; new ones by default.
+
+        Returns:
+            The axes.
+
+        Raises:
+            MissingExtra: If matplotlib is not installed.
+            DataError: As `baselines`.
+            RainbowError: As `baselines`.
+        """
+        from rainbownet.plotting.results import plot_accuracies, plot_alignment
+
+        return plot_alignment(self.alignment, ax=ax) if test is None else plot_accuracies(self.baselines(test), ax=ax)
+
+    def __repr__(self) -> str:
+        table = self.alignment
+        held = "held out" if len(table) and table["held_out"].all() else "on the images fitted"
+        quality = f"cosine {table['cosine'].mean():.3f} {held}, " if len(table) else ""
+        return (
+            f"Sample({type(self.network).__name__}: {len(table)} layer{'s' * (len(table) != 1)} aligned, {quality}"
+            f"{self.images} images, seed {self.seed})"
+        )
+
+    def _repr_html_(self) -> str:
+        from rainbownet.plotting.html import small_table
+
+        columns = ["layer", "channels", "sampled_channels", "rows", "cosine", "error"]
+        table = self.alignment.filter(columns).rename(columns={"sampled_channels": "sampled channels"})
+        note = "baselines(test) classifies, beside the trained network, the identity baseline and the white control"
+        return small_table(repr(self), table, note=note)
 
     def copy_scores(self) -> dict[str, CopyScore]:
         """Return the copy score of each drawn population, next to that of an independent Gaussian (theory, 7)."""

@@ -11,7 +11,6 @@ from rainbownet.aligned.compare import compare
 from rainbownet.analysis.one_basis import align_networks
 from rainbownet.checks import sequence_of
 from rainbownet.errors import RainbowError, RainbowWarning
-from rainbownet.laws.factor import thin_factor
 from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.describe import describe, heads, weight_bytes
 from rainbownet.rainbow.fit import fit_laws
@@ -261,12 +260,9 @@ def _populations(rainbow: RainbowData) -> pd.DataFrame:
             ranks.append(None)
             effective.append(None)
             continue
-        neurons = law.neurons()
-        factor = law.tensors().get("factor", thin_factor(neurons - neurons.mean(0))[1] if neurons.any() else None)
+        spectrum = law.spectrum()
         ranks.append(law.rank)
-        effective.append(
-            effective_rank(factor.double().square().sum(1)) if factor is not None and factor.any() else None
-        )
+        effective.append(effective_rank(spectrum) if spectrum.any() else None)
     return table.assign(rank=ranks, effective_rank=effective)
 
 

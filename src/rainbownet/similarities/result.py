@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rainbownet.aligned.ridge import Ridge
 from rainbownet.errors import RainbowError
+from rainbownet.plotting.html import small_table
 from rainbownet.similarities import measures
 from rainbownet.similarities.sums import Pair
 
@@ -97,6 +98,9 @@ class Similarity:
     def plot(self, measure: str | None = None, *, held: bool = False, ax: Any = None) -> Any:
         """Draw a heat map of one measure with the best match of each layer marked.
 
+        Cells are measured alike only if `positions` has one value in the table: with `positions="auto"`, pairs of
+        layers whose grids agree are compared place by place, others by means over places.
+
         Args:
             measure: Which; the first by default.
             held: The values on held-out stimuli instead.
@@ -130,4 +134,4 @@ class Similarity:
 
     def _repr_html_(self) -> str:
         measure = self.measures[0]
-        return f"<p>{measure}</p>{self.matrix(measure).to_html(float_format='{:.2f}'.format)}"
+        return small_table(f"{self!r}: {measure}", self.matrix(measure), index=True, note="plot() draws all layers")
