@@ -1,0 +1,199 @@
+"""How far the promise of any network goes: every family of timm, every builder of torchvision, transformers.
+
+Needs packages that break beside a CPU-only torch or pin it, so that they stand in an environment of their own:
+
+    python -m venv coverage-env
+    coverage-env/bin/pip install -r benchmarks/coverage-requirements.txt
+    coverage-env/bin/pip install --no-deps "torchvision==0.28.*" -e .
+    coverage-env/bin/python benchmarks/coverage.py [timm torchvision detection hf] [--only PATTERN] [--failed]
+
+Of each network, its weights drawn at random and nothing in it constant: whether it is traced, which share of its
+parameters is drawn, what is kept and for want of which rule; how far the trained neurons themselves, as they are,
+shuffled, and doubled, are from the network in float64, relative to the largest output; whether samples at other widths
+are finite; how long a fit takes. Each runs in a process of its own, whose time and memory are bounded. A line of JSON
+a network is kept: a run goes on where another stopped. The last lines make `benchmarks/results/coverage.json`.
+"""
+
+import json
+import multiprocessing
+import re
+import resource
+import time
+from collections.abc import Callable, Sequence
+from importlib import import_module, metadata
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from cyclopts import App, Parameter
+
+from common import RESULTS, show, write_json
+from coverage_entry import Entry
+
+EXACT = 1e-9
+"""Largest relative difference of outputs in float64 that counts as exact."""
+
+Group = Literal["timm", "torchvision", "detection", "hf"]
+GROUPS: tuple[Group, ...] = ("timm", "torchvision", "detection", "hf")
+_SHIM: list[torch.library.Library] = []
+
+app = App(help=__doc__.splitlines()[0])
+
+
+def declare_operators() -> None:
+    """Declare two operators of torchvision, whose wheel does not bring them for every build of torch."""
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float threshold) -> Tensor")
+    _SHIM.append(library)
+
+
+def entries(groups: Sequence[Group]) -> list[Entry]:
+    """Return the networks of some groups."""
+    found: list[Entry] = []
+    for group in groups:
+        module = import_module("coverage_hf" if group == "hf" else "coverage_models")
+        found += [entry for entry in module.entries(group) if entry.group == group]
+    return found
+
+
+def run(entry: Entry, seconds: float, gigabytes: float) -> dict[str, Any]:
+    """Measure a network in a process of its own and return what it told before it ended."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(entry, theirs, int(gigabytes * 2**30)), daemon=True)
+    start = time.monotonic()
+    process.start()
+    theirs.close()
+    found: dict[str, Any] = {"group": entry.group, "name": entry.name, "variant": entry.variant}
+    cut = False
+    while True:
+        left = start + seconds - time.monotonic()
+        if left <= 0 or not ours.poll(left):
+            cut = True
+            process.kill()
+            break
+        try:
+            found = ours.recv()
+        except EOFError:
+            break
+    process.join()
+    stage = found.pop("stage", "build")
+    if stage != "done" and (cut or process.exitcode):
+        why = f"took more than {seconds:g} s" if cut else f"ended with exit code {process.exitcode}"
+        found.setdefault("errors", {})[stage] = why
+    return found
+
+
+def _measure(entry: Entry, connection: Connection, memory: int) -> None:
+    from coverage_measure import measure
+
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    last: dict[str, Any] = {}
+
+    def tell(found: dict[str, Any]) -> None:
+        last.update(found)
+        connection.send(found)
+
+    try:
+        measure(entry, tell)
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}".splitlines()[0][:600]
+        connection.send({**last, "errors": {**last.get("errors", {}), last["stage"]: message}})
+
+
+def failed(found: dict[str, Any]) -> bool:
+    """Whether anything went wrong with a network: an error, a copy that is not exact, a sample that is not finite."""
+    copies = [found.get(name) for name in ("identity", "shuffled", "doubled")]
+    draws = found.get("draws", {})
+    inexact = any(value is None or not value <= EXACT for value in copies)
+    return bool(found.get("errors")) or inexact or any(word == "not finite" for word in draws.values())
+
+
+def read_lines(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the last line of each network."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {(found["group"], found["name"]): found for found in map(json.loads, lines)}
+
+
+@app.default
+def main(
+    *groups: Group,
+    only: str = "",
+    failed_only: Annotated[bool, Parameter("--failed")] = False,
+    again: bool = False,
+    seconds: float = 120.0,
+    gigabytes: float = 8.0,
+    lines: Path = RESULTS / "coverage.jsonl",
+    out: Path = RESULTS / "coverage.json",
+) -> None:
+    """Measure the networks of some groups, all by default.
+
+    Args:
+        groups: Where the networks come from.
+        only: Only those whose name or variant has this regular expression.
+        failed_only: Only those that failed before.
+        again: Those that are known too.
+        seconds: Most seconds for each.
+        gigabytes: Most memory for each.
+        lines: A line of JSON for each network measured.
+        out: The last line of each.
+    """
+    torch.set_num_threads(1)
+    declare_operators()
+    known = read_lines(lines)
+    chosen = [e for e in entries(groups or GROUPS) if re.search(only, e.name) or re.search(only, e.variant)]
+    if failed_only:
+        chosen = [e for e in chosen if failed(known.get((e.group, e.name), {"errors": {"run": "unknown"}}))]
+    elif not again:
+        chosen = [e for e in chosen if (e.group, e.name) not in known]
+    import_module("coverage_measure")  # once, before processes are forked
+    lines.parent.mkdir(parents=True, exist_ok=True)
+    for i, entry in enumerate(chosen):
+        found = run(entry, seconds, gigabytes)
+        known[entry.group, entry.name] = found
+        with lines.open("a") as file:
+            file.write(json.dumps(found) + "\n")
+        print(f"{i + 1}/{len(chosen)} {summary(found)}", flush=True)
+    write_json(out, {"exact": EXACT, "versions": versions(), "networks": list(known.values())})
+    for group in GROUPS:
+        if own := [found for found in known.values() if found["group"] == group]:
+            show(f"{group}: {len(own)} networks", ["", "networks"], counts(own))
+
+
+def summary(found: dict[str, Any]) -> str:
+    """Return a line on one network."""
+    values = [f"{name} {found[name]:.0e}" for name in ("identity", "shuffled", "doubled") if name in found]
+    share = f"{100 * found['share']:.0f} % drawn" if "share" in found else ""
+    fit = f"fit {found['fit_seconds']:.1f} s" if "fit_seconds" in found else ""
+    errors = "; ".join(f"{key}: {value}" for key, value in found.get("errors", {}).items())
+    parts = [found["group"], found["name"], f"({found['variant']})", share, fit, *values, errors]
+    return " ".join(part for part in parts if part)
+
+
+def counts(own: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """Return how many networks are traced, exact, drawn."""
+    rules: dict[str, Callable[[dict[str, Any]], bool]] = {
+        "traced": lambda found: bool(found.get("traced")),
+        "identity exact": lambda found: found.get("identity", 1) <= EXACT,
+        "shuffled copies exact": lambda found: found.get("shuffled", 1) <= EXACT,
+        "doubled copies exact": lambda found: found.get("doubled", 1) <= EXACT,
+        "at least half of the parameters drawn": lambda found: found.get("share", 0) >= 0.5,
+        "at least 90 % of the parameters drawn": lambda found: found.get("share", 0) >= 0.9,
+        "samples at every width finite": lambda found: (
+            len(found.get("draws", {})) == 4 and "not finite" not in found["draws"].values()
+        ),
+        "fit under 10 s": lambda found: found.get("fit_seconds", 99) < 10,
+        "nothing failed": lambda found: not failed(found),
+    }
+    return [[name, sum(rule(found) for found in own)] for name, rule in rules.items()]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages whose networks are measured."""
+    return {name: metadata.version(name) for name in ("timm", "torchvision", "transformers")}
+
+
+if __name__ == "__main__":
+    app()
