@@ -24,6 +24,7 @@ from rainbownet.rainbow.fit import fit_laws
 from rainbownet.rainbow.presets import BEST, Draw, Norms, Preset, Tie, preset_of
 from rainbownet.rainbow.sample import Sample, draw_sample
 from rainbownet.rainbow.widths import product_widths
+from rainbownet.sharing.address import Address, is_address
 from rainbownet.walk import HOLDOUT, AlignmentImages
 
 
@@ -216,6 +217,68 @@ class Rainbow(RainbowData):
         """Write the rainbow to one safetensors file, atomically; see `rainbownet.rainbow.file.save`."""
         return save(self, path, architecture=architecture, kwargs=kwargs)
 
+    def push_to_hub(
+        self,
+        repo: str,
+        loader: Any = None,
+        *,
+        test: Any = None,
+        widths: Sequence[float | int] = (1, 2),
+        seed: int = 0,
+        license: str | None = None,
+        architecture: str | None = None,
+        kwargs: dict[str, Any] | None = None,
+        folder: str | PathLike[str] | None = None,
+        private: bool | None = None,
+        message: str | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Share the rainbow on the Hugging Face Hub, with a card that says what it is, what it reaches and how to draw.
+
+        Accuracies on the card are those of samples, each beside the trained network's, the identity baseline's and the
+        white control's.
+
+        Args:
+            repo: `"owner/name"`, made if there is none; `rainbownet.load("hf://owner/name")` reads it.
+            loader: Images to align samples on, as for `draw`; needed for accuracies.
+            test: Images with labels, or a loader of `(inputs, targets)`, for accuracies.
+            widths: Widths of the samples whose accuracies the card has.
+            seed: Their seed.
+            license: Of the rainbow, as the hub names it, such as `"bsd-3-clause"`.
+            architecture: As for `save`.
+            kwargs: As for `save`.
+            folder: Where to write the file and the card instead, to look at them before anything is sent.
+            private: Whether a repository that is made is private; as the hub has it by default.
+            message: Of the commit.
+            token: A token of the hub that may write; by default the one that was logged in with.
+
+        Returns:
+            The address of the commit, as the hub gives it, or the folder.
+
+        Raises:
+            RainbowError: If there are images to classify and none to align on.
+            FileError: If `repo` is no such name, or the hub refuses the files or cannot be reached.
+            UnsupportedOp: As `save`.
+            MissingExtra: If `huggingface_hub` is not installed.
+        """
+        from rainbownet.sharing.push import push_to_hub
+
+        return push_to_hub(
+            self,
+            repo,
+            loader,
+            test=test,
+            widths=widths,
+            seed=seed,
+            license=license,
+            architecture=architecture,
+            kwargs=kwargs,
+            folder=folder,
+            private=private,
+            message=message,
+            token=token,
+        )
+
 
 def fit(
     nets: nn.Module | Sequence[nn.Module],
@@ -303,7 +366,9 @@ def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: 
     tensors in it. Code of anybody else's runs only if the caller brings it as `network` or trusts the file.
 
     Args:
-        path: A file written by `Rainbow.save`.
+        path: A file written by `Rainbow.save`, or `"hf://owner/name"` or `"hf://owner/name@revision"`: a rainbow that
+            `Rainbow.push_to_hub` shared, downloaded once. (`rainbownet.resolve("hf:owner/name")` is something else: a
+            network of the hub.)
         network: A module of the architecture that was fitted, its weights whatever they are: for networks of the user's
             own classes. Without it the network is built from the file.
         trust: Whether a factory that the file names, `package.module:factory`, may be imported and called, with
@@ -313,7 +378,13 @@ def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: 
         The rainbow.
 
     Raises:
-        FileError: If the file is missing, damaged, not a rainbow, of a newer format, or needs `network` or `trust`.
+        FileError: If the file is missing, damaged, not a rainbow, of a newer format, or needs `network` or `trust`; if
+            the hub has no such rainbow or cannot be reached.
+        MissingExtra: If the rainbow is on the hub and `huggingface_hub` is not installed.
         ArchitectureError: If `network` has another architecture.
     """
+    if is_address(path):
+        from rainbownet.sharing.hub import download
+
+        path = download(Address.parse(str(path)))
     return Rainbow(**vars(read(path, network=network, trust=trust)))

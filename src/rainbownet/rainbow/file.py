@@ -143,6 +143,17 @@ def read(path: str | PathLike[str], *, network: nn.Module | None = None, trust: 
     return RainbowData(reference, laws, preset, metadata["networks"], metadata["provenance"])
 
 
+def factory_needed(path: str | PathLike[str]) -> str | None:
+    """Return the factory that must be trusted or replaced to read a file; None if it is read as it is.
+
+    Raises:
+        FileError: If the file is missing, damaged or not a rainbow.
+    """
+    metadata, _ = _read(Path(path))
+    name = str((metadata["architecture"] or {}).get("name", ""))
+    return name if metadata["program"] is None and ":" in name else None
+
+
 @contextmanager
 def _blamed(path: Path) -> Iterator[None]:
     """Turn what goes wrong with the contents of a file into an error that names it."""
