@@ -5,11 +5,18 @@ import pytest
 import scipy.linalg
 import torch
 
-from rainbownet.aligned import polar_factor
+from rainbownet.aligned import polar, polar_factor
 from rainbownet.errors import AlignmentError
 
 SHAPES = [(1, 1), (12, 12), (30, 8), (8, 30), (90, 90)]
 DTYPES = [torch.float64, torch.complex128]
+
+
+@pytest.fixture(autouse=True, params=["singular vectors", "iteration"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways, that of a CPU and that of accelerators."""
+    if request.param == "iteration":
+        monkeypatch.setattr(polar, "_spectral_factor", polar._iterated_factor)
 
 
 def frames(d: int, e: int, dtype: torch.dtype, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

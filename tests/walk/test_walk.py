@@ -104,3 +104,55 @@ def test_progress_counts_the_stages():
     chunks = AlignmentImages([images]).chunks(5)
     report = walk([network], chunks, Recorder(network, wait=True), budget=1 << 20, progress=lambda *s: steps.append(s))
     assert steps == [(i + 1, report.stages) for i in range(report.stages)]
+
+
+class Images(Visitor):
+    """Keeps nothing; adds up what it sees."""
+
+    keeps = False
+
+    def __init__(self):
+        self.sums = {}
+
+    def observe(self, node, values, chunk):
+        for k, value in enumerate(values):
+            self.sums[node.name, k] = self.sums.get((node.name, k), 0.0) + value.double().sum()
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet_option_a", "unet", "functional_view_size"])
+def test_a_visitor_that_keeps_nothing_sees_the_same_values_before_a_relu_overwrites_them(name):
+    networks, images, visitor, _ = run(name, wait=False)
+    chunks = AlignmentImages([images]).chunks(5)
+    passing = Images()
+    walk(networks, chunks, passing, budget=1 << 30)
+    for node, seen in visitor.seen.items():
+        for k in range(2):
+            expected = sum(values[k].double().sum() for values in seen)
+            torch.testing.assert_close(passing.sums[node, k], expected, rtol=1e-6, atol=1e-5)
+
+
+def test_the_images_of_the_caller_are_not_overwritten():
+    net = torch.nn.Sequential(torch.nn.Identity(), torch.nn.ReLU(), torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())
+    images = torch.randn(4, 3, 5, 5)
+    before = images.clone()
+    walk([Network(net, images)], AlignmentImages([images]).chunks(2), Images(), budget=1 << 30)
+    assert torch.equal(images, before)
+
+
+def test_code_written_for_one_layout_reads_maps_in_it():
+    class Views(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 4, 3)
+            self.last = torch.nn.Linear(36, 2)
+
+        def forward(self, x):
+            return self.last(self.conv(x).view(x.size(0), -1))
+
+    net, images = Views().eval(), torch.randn(4, 3, 5, 5)
+    network = Network(net, images)
+    visitor = Recorder(network, wait=False)
+    walk([network], AlignmentImages([images]).chunks(4), visitor, budget=1 << 30)
+    conv, out = (visitor.seen[name][0][0] for name in ("conv", "last"))
+    assert conv.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(out, net(images), rtol=1e-5, atol=1e-6)

@@ -182,6 +182,8 @@ class ActivationPairs(Visitor):
         means: Whether means are kept, for moments of centred activations.
     """
 
+    keeps = False
+
     def __init__(
         self,
         networks: Sequence[Network],

@@ -1,4 +1,4 @@
-"""Polar factors: the rotation inside a matrix, by matrix products, QR and Cholesky factors alone."""
+"""Polar factors: the rotation inside a matrix, by singular vectors on a CPU, by matrix products on accelerators."""
 
 import math
 
@@ -16,12 +16,12 @@ MAX_PURIFICATIONS = 100
 def polar_factor(moment: Inexact[Tensor, "d e"], *, tol: float | None = None) -> Inexact[Tensor, "d e"]:
     r"""Return the partial isometry closest to a matrix.
 
-    With :math:`M = U S V^H` this is :math:`U V^H`, the solution of the orthogonal Procrustes problem (R6). It is
-    computed by the dynamically weighted Halley iteration (QDWH: Nakatsukasa, Bai & Gygi, SIAM J. Matrix Anal. Appl. 31,
-    2010), a handful of steps that lift every singular value above `tol` to 1. What lies below is numerically no
-    direction: it is projected out by McWeeny's purification :math:`3P^2 - 2P^3`, so that the factor of a deficient
-    matrix is the partial isometry of its range, not completed; dead channels get rows and columns of zeros. An iterate
-    of a Hermitian matrix is kept Hermitian, which makes the factor of a positive one the identity to rounding.
+    With :math:`M = U S V^H` this is :math:`U V^H`, the solution of the orthogonal Procrustes problem (R6). On a CPU it
+    is made of the singular vectors, or of the eigenvectors of a Hermitian matrix, which makes the factor of a positive
+    one the identity to rounding. On accelerators, where these are slow, it is computed by the dynamically weighted
+    Halley iteration (QDWH: Nakatsukasa, Bai & Gygi, SIAM J. Matrix Anal. Appl. 31, 2010), a handful of steps that lift
+    every singular value above `tol` to 1. What lies below is numerically no direction: the factor of a deficient matrix
+    is the partial isometry of its range, not completed; dead channels get rows and columns of zeros.
 
     Args:
         moment: Cross moment, reference channels × sampled channels.
@@ -91,6 +91,25 @@ def _live_factor(matrix: Tensor, tol: float) -> Tensor:
         q, r = torch.linalg.qr(matrix)
         return q @ _live_factor(r, tol)
     hermitian = bool((matrix - matrix.mH).abs().max() <= 8 * torch.finfo(torch.float64).eps)
+    if matrix.device.type == "cpu":
+        return _spectral_factor(matrix, tol, hermitian)
+    return _iterated_factor(matrix, tol, hermitian)
+
+
+def _spectral_factor(matrix: Tensor, tol: float, hermitian: bool) -> Tensor:
+    """Return the factor from the directions whose singular values are above a tolerance."""
+    if hermitian:
+        values, u = torch.linalg.eigh(_hermitian_part(matrix))
+        size, right = values.abs(), u * values.sgn()
+    else:
+        u, size, vh = torch.linalg.svd(matrix)
+        right = vh.mH
+    kept = size > tol * size.max()
+    return u[:, kept] @ right[:, kept].mH
+
+
+def _iterated_factor(matrix: Tensor, tol: float, hermitian: bool) -> Tensor:
+    """Return the factor by Halley's iteration; McWeeny's purification :math:`3P^2 - 2P^3` takes out what lies below."""
     x, lower = _bound_norm(matrix), tol
     x = _hermitian_part(x) if hermitian else x
     while lower < NEAR_ONE:

@@ -14,6 +14,9 @@ from rainbownet.errors import LawError, RainbowWarning
 WIDE = 1024
 """Rows from which a wide matrix is decomposed through the products of its rows, several times as fast."""
 
+LONG = 64
+"""Rows from which one of twice as many columns is decomposed through its triangular factor, as exact and faster."""
+
 
 def thin_factor(
     rows: Float[Tensor, "n D"], weights: Float[Tensor, " n"] | None = None
@@ -23,8 +26,10 @@ def thin_factor(
     The thin singular value decomposition :math:`R / \sqrt n = U S V^\top` gives :math:`F = S V^\top`, with
     :math:`F^\top F = R^\top R / n`, and white coordinates :math:`\sqrt n\,U` with :math:`R = \sqrt n\,U F`. Directions
     that are numerically zero are dropped. The decomposition works on the smaller side: it begins with a triangular
-    factor of the longer one. From 1024 rows on, of as many columns or more, `U` are the eigenvectors of the products of
-    rows instead, and directions of less than about 1e-7 of the largest count as zero.
+    factor of the longer one, and where columns are at least twice as many as the rows no orthogonal factor of it is
+    formed: :math:`F = U^\top R / \sqrt n`, in which a row errs by the rounding of the largest, as a decomposition does.
+    From 1024 rows on, of as many columns or more, `U` are the eigenvectors of the products of rows instead, and
+    directions of less than about 1e-7 of the largest count as zero.
 
     Args:
         rows: Rows, already centred if they are to be.
@@ -44,10 +49,13 @@ def thin_factor(
     root = share.sqrt()[:, None]
     if WIDE <= n <= rows.shape[1]:
         return _through_products(rows * root, root)
-    u, s, vh = torch.linalg.svd(rows * root, full_matrices=False)
+    scaled = rows * root
+    long = LONG <= n <= rows.shape[1] // 2
+    whole = torch.linalg.qr(scaled.mT, mode="r").R.mT if long else scaled
+    u, s, vh = torch.linalg.svd(whole, full_matrices=False)
     keep = s > torch.finfo(rows.dtype).eps * max(rows.shape) * s[0]
-    coordinates = torch.where(root > 0, u[:, keep] / root, 0.0)
-    return coordinates, s[keep, None] * vh[keep]
+    u = u[:, keep]
+    return torch.where(root > 0, u / root, 0.0), u.mT @ scaled if long else s[keep, None] * vh[keep]
 
 
 def _through_products(scaled: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:

@@ -127,6 +127,8 @@ class LimitVisitor(Visitor):
         norms: Names of the norms that are measured again.
     """
 
+    keeps = False
+
     def __init__(
         self,
         reference: Network,

@@ -8,11 +8,12 @@ from torch import Tensor
 
 from rainbownet.errors import AlignmentError
 from rainbownet.moments.sums import (
-    SLAB,
     check_dtype,
     column_sums,
     product_dtype,
+    square_sums,
     squared_magnitudes,
+    tiles,
 )
 from rainbownet.processes import distributed, sum_over_ranks
 
@@ -60,14 +61,14 @@ class ChannelMoment:
             raise AlignmentError(f"rows have {rows.shape[1]} channels, the moment was made for {self.dim}")
         if rows.is_complex() and not self.dtype.is_complex:
             raise AlignmentError(f"rows are complex ({rows.dtype}); make the moment with dtype=torch.complex128")
-        for slab in rows.split(SLAB):
-            if len(slab):
-                slab = slab.to(product_dtype(slab))
+        for tile in tiles(rows):
+            if len(tile):
+                slab = tile.to(product_dtype(tile))
                 # About a rough mean the differences are small, and their sums exact to the rounding of the rows.
                 rough = slab.mean(0)
                 rest = slab - rough
                 step = column_sums(rest) / len(slab)
-                deviation = column_sums(squared_magnitudes(rest)) - len(slab) * squared_magnitudes(step)
+                deviation = square_sums(rest) - len(slab) * squared_magnitudes(step)
                 self._join(len(slab), rough + step, deviation)
         return self
 

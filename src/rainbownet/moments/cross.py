@@ -12,7 +12,8 @@ from rainbownet.moments.sums import (
     check_dtype,
     column_sums,
     product_dtype,
-    squared_magnitudes,
+    self_product,
+    square_sums,
 )
 from rainbownet.processes import distributed, sum_over_ranks
 
@@ -102,11 +103,11 @@ class CrossMoment:
             w = right[start : start + SLAB].to(dtype)
             self._add("cross", z.T @ w.conj())
             if "left" in self._sums:
-                self._add("left", z.T @ z.conj())
+                self._add("left", self_product(z))
             if "right" in self._sums:
-                self._add("right", w.T @ w.conj())
+                self._add("right", self_product(w))
             for side, rows in (("left", z), ("right", w)):
-                self._add(f"{side}_second", column_sums(squared_magnitudes(rows)))
+                self._add(f"{side}_second", square_sums(rows))
                 if f"{side}_mean" in self._sums:
                     self._add(f"{side}_mean", column_sums(rows))
         self.count += len(left)

@@ -10,6 +10,10 @@ SLAB = 2**15  # rows of one product: float32 sums stay short, and the float64 co
 
 BLOCK = 256  # rows summed in their own dtype before float64 takes over
 
+TILE = 2**18  # numbers of a pass over rows: what it makes stays in the cache of a core
+
+STRIP = 128  # columns of a product of rows with themselves that are computed together, the half above the diagonal
+
 
 def check_dtype(dtype: torch.dtype) -> None:
     """Refuse a dtype that sums are not kept in."""
@@ -38,6 +42,34 @@ def column_sums(rows: Inexact[Tensor, "n d"]) -> Inexact[Tensor, " d"]:
     return sums + rows[blocks * BLOCK :].sum(0)
 
 
+def tiles(rows: Inexact[Tensor, "n d"]) -> tuple[Tensor, ...]:
+    """Return rows in parts of whole blocks, each small enough for the cache."""
+    return rows.split(max(1, TILE // (BLOCK * max(rows.shape[1], 1))) * BLOCK)
+
+
+def square_sums(rows: Inexact[Tensor, "n d"]) -> Float[Tensor, " d"]:
+    """Return the sum of the squared magnitudes of each column, as exact as `column_sums`."""
+    total = torch.zeros(rows.shape[1], dtype=torch.float64, device=rows.device)
+    for tile in tiles(rows):
+        total += column_sums(squared_magnitudes(tile))
+    return total
+
+
+def self_product(rows: Inexact[Tensor, "n d"]) -> Inexact[Tensor, "d d"]:
+    """Return the product of rows with themselves, the sum of `z zᴴ`; where there are many columns only half of it."""
+    d = rows.shape[1]
+    if d < 2 * STRIP:
+        return rows.T @ rows.conj()
+    strip = STRIP if d >= 8 * STRIP else STRIP // 2
+    product = rows.new_empty(d, d)
+    for start in range(0, d, strip):
+        end = min(start + strip, d)
+        above = product[:end, start:end]
+        torch.mm(rows[:, :end].T, rows[:, start:end].conj(), out=above)
+        product[start:end, :start] = above[:start].mH
+    return product
+
+
 def squared_magnitudes(rows: Inexact[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return the squared magnitude of each entry."""
-    return (rows * rows.conj()).real
+    return (rows * rows.conj()).real if rows.is_complex() else rows * rows

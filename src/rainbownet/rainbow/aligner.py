@@ -47,6 +47,8 @@ class SampleAligner(Visitor):
         measure: Whether maps are measured on the images they were fitted to, none being held out.
     """
 
+    keeps = False
+
     def __init__(
         self,
         reference: Network,

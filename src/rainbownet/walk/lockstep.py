@@ -9,6 +9,7 @@ from torch import Tensor, fx
 
 from rainbownet.graph import Network
 from rainbownet.graph.nodes import evaluate
+from rainbownet.walk.layout import Layouts, in_place, overwritten
 from rainbownet.walk.store import Store
 
 
@@ -33,7 +34,12 @@ class Visitor:
     """What is done on the way: nothing, unless a subclass says so.
 
     Nodes are those of the first network's graph; networks share their names.
+
+    Attributes:
+        keeps: Whether values are held after `observe`; one that says no lets a ReLU overwrite what nothing else reads.
     """
+
+    keeps: bool = True
 
     def needs(self, node: fx.Node) -> Sequence[fx.Node]:
         """Return the nodes whose values must be known for every image before a node is evaluated."""
@@ -91,6 +97,8 @@ def walk(
         Counts of what was done.
     """
     schedule = _Schedule(networks[0].traced.graph, visitor)
+    layouts = Layouts(networks[0].traced.graph, networks[0].modules)
+    over = set() if visitor.keeps else overwritten(networks[0].traced.graph, networks[0].modules)
     graphs = [{node.name: node for node in network.traced.graph.nodes} for network in networks]
     peers = {node: [graph[node.name] for graph in graphs] for node in schedule.stage}
     images = evaluations = 0
@@ -109,9 +117,9 @@ def walk(
                 if stage == 0:
                     indices.append((chunk.index, chunk.fitted, chunk.numbers))
                     images += len(chunk.inputs)
-                step = _Step(networks, peers, schedule, store, stage, chunk)
+                step = _Step(networks, peers, schedule, layouts, store, stage, chunk)
                 for node in nodes:
-                    values = step.run(node)
+                    values = step.overwrite(node) if node in over else step.run(node)
                     if isinstance(values[0], Tensor):
                         visitor.observe(node, values, chunk)
                     step.settle(node)
@@ -149,11 +157,12 @@ class _Step:
         networks: Sequence[Network],
         peers: dict[fx.Node, list[fx.Node]],
         schedule: _Schedule,
+        layouts: Layouts,
         store: Store,
         stage: int,
         chunk: Chunk,
     ) -> None:
-        self.networks, self.peers, self.schedule = networks, peers, schedule
+        self.networks, self.peers, self.schedule, self.layouts = networks, peers, schedule, layouts
         self.store, self.stage, self.chunk = store, stage, chunk
         self.live: list[dict[fx.Node, Any]] = [{} for _ in networks]
         self.loaded: set[fx.Node] = set()
@@ -170,10 +179,19 @@ class _Step:
         values = []
         for k, network in enumerate(self.networks):
             peer = self.peers[node][k]
-            env = {self.peers[n][k]: self.live[k][n] for n in node.all_input_nodes}
+            env = {self.peers[n][k]: self.layouts.arranged(node, self.live[k][n]) for n in node.all_input_nodes}
             values.append(evaluate(network.traced, peer, env, network.modules))
             self.live[k][node] = values[-1]
         return values
+
+    def overwrite(self, node: fx.Node) -> list[Any]:
+        """Evaluate a ReLU in every network, in place."""
+        source = node.all_input_nodes[0]
+        self._fetch(source)
+        for env, network in zip(self.live, self.networks, strict=True):
+            module = network.modules[str(node.target)] if node.op == "call_module" else None
+            env[node] = torch.relu_(env[source]) if module is None else in_place(module, env[source])
+        return [env[node] for env in self.live]
 
     def settle(self, node: fx.Node) -> None:
         """Store what later stages need of a new value and free what this stage needs no more."""
@@ -187,13 +205,20 @@ class _Step:
             if self.remaining[source] <= 0:
                 for env in self.live:
                     env.pop(source, None)
+                if source in self.loaded:
+                    self._drop(source)
 
     def finish(self) -> None:
         """Forget stored values that no later stage needs."""
-        for node in self.loaded:
-            if self.schedule.last[node] <= self.stage:
-                for k in range(len(self.live) if node.op != "placeholder" else 1):
-                    self.store.drop((node, self.chunk.index, k))
+        for node in list(self.loaded):
+            self._drop(node)
+
+    def _drop(self, node: fx.Node) -> None:
+        """Forget a stored value unless a later stage needs it."""
+        self.loaded.discard(node)
+        if self.schedule.last[node] <= self.stage:
+            for k in range(len(self.live) if node.op != "placeholder" else 1):
+                self.store.drop((node, self.chunk.index, k))
 
     def _fetch(self, node: fx.Node) -> None:
         for k, env in enumerate(self.live):
