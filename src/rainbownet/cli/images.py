@@ -12,7 +12,7 @@ from rainbownet.cli.verb import Count
 from rainbownet.errors import DataError
 
 if TYPE_CHECKING:
-    from rainbownet.data import Images, Loader
+    from rainbownet.data import Examples, Loader
 
 BATCH = 256
 PUBLISHED = ("cifar10", "cifar100", "imagenet-1k", "imagenet")
@@ -22,10 +22,10 @@ PUBLISHED = ("cifar10", "cifar100", "imagenet-1k", "imagenet")
 @Parameter(name="*", group=Group("Images", sort_key=5))
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What the command line says about images; see `rainbownet.data.load`.
+    """What the command line says about images, or a text; see `rainbownet.data.load` and `load_text`.
 
     Attributes:
-        data: digits, a local file or folder, or a Hugging Face data set by name.
+        data: digits, a local file or folder, a Hugging Face data set by name, or a text, topics or name.txt.
         split: The part to align or train on.
         config: Configuration of a hub data set.
         inputs_column: Column of the images.
@@ -35,8 +35,8 @@ class Source:
         mean: Means per channel, 0.5,0.5,0.5, for pixels in [0, 1].
         std: Deviations per channel.
         grayscale: Turn colours into grey.
-        size: Side of a centre crop, such as 224.
-        limit: Keep so many images of each split, chosen at random.
+        size: Side of a centre crop, such as 224; of a text, the characters of a window, 64 by default.
+        limit: Keep so many images (windows of a text) of each split, chosen at random.
     """
 
     data: str = "digits"
@@ -50,6 +50,13 @@ class Source:
     grayscale: Annotated[bool, Parameter(negative=())] = False
     size: Count | None = None
     limit: Count | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the data are a text."""
+        from rainbownet.data.text import is_text
+
+        return is_text(self.data)
 
     def settled(self, trained: Mapping[str, Mapping[str, Any] | None] | None = None) -> "Settled":
         """Decide how pixels are normalised: as asked, as networks were trained, as the data set is known, or not.
@@ -121,7 +128,11 @@ class Settled:
     why: str
 
     def arguments(self, split: str | None = None) -> dict[str, Any]:
-        """Return the arguments of `rainbownet.data.load` that name one part of the data, by default the first."""
+        """Return the arguments of `rainbownet.data.load` that name one part of the data, by default the first.
+
+        Raises:
+            DataError: If something was said about a text that only images have.
+        """
         own = self.source
         given = {
             "split": split or own.split,
@@ -134,21 +145,23 @@ class Settled:
             "size": own.size,
             "limit": own.limit,
         }
-        return {"source": own.data} | {
-            k: value for k, value in given.items() if value is not None and value is not False
-        }
+        said = {k: value for k, value in given.items() if value is not None and value is not False}
+        if own.is_text and (foreign := said.keys() - {"split", "size", "limit"}):
+            option = min(foreign).replace("_", "-")
+            raise DataError(f"--{option} is about images; {own.data} is a text")
+        return {"source": own.data} | said
 
-    def load(self, split: str | None = None) -> "Images":
+    def load(self, split: str | None = None) -> "Examples":
         """Load one part of the data, by default the one to align on.
 
         Raises:
             DataError: If something asked for is not there.
         """
-        from rainbownet.data import load
+        from rainbownet.data import load, load_text
 
-        return load(**self.arguments(split))
+        return (load_text if self.source.is_text else load)(**self.arguments(split))
 
-    def test(self) -> "Images | None":
+    def test(self) -> "Examples | None":
         """Load the part to classify, or nothing if it is skipped."""
         split = getattr(self.source, "test_split", "none")
         return None if split == "none" else self.load(split)
@@ -170,10 +183,12 @@ class Settled:
             raise DataError(f"--images {number}: data set {images.name!r} has only {len(images)} images in this split")
         return loader(images.some(number or len(images)), batch_size=BATCH, device=device)
 
-    def said(self, images: "Images") -> str:
+    def said(self, images: "Examples") -> str:
         """Return the line that says which images were read, and how."""
         from rainbownet.data.images import normalisation_words
 
+        if self.source.is_text:
+            return f"text: {self.source.data}, {self.source.split} ({images.shape[0]} characters in a window)"
         shape = "×".join(map(str, images.shape))
         words = normalisation_words(images.normalisation)
         return f"images: {self.source.data}, {self.source.split} ({shape}); {words} ({self.why})"

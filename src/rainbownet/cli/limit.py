@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from rainbownet.data import Images as DataImages
-    from rainbownet.data import Loader
+    from rainbownet.data import Examples, Loader
 
 _SAMPLES = Group("Samples beside it", sort_key=3)
 
@@ -110,7 +109,7 @@ class Limit(OnRainbow, Drawing):
         rainbow: Any,
         found: Any,
         batches: "Loader",
-        test: "DataImages",
+        test: "Examples",
         widths: list[float],
         drawn: dict[str, Any],
         report: Callable[[int, int], None] | None,
@@ -135,7 +134,7 @@ class Limit(OnRainbow, Drawing):
         return {"distances": distances, "rates": convergence_rates(distances, found, inputs[: self.pairs])}
 
 
-def _accuracies(nets: "dict[str, nn.Module]", test: "DataImages | None") -> "pd.DataFrame":
+def _accuracies(nets: "dict[str, nn.Module]", test: "Examples | None") -> "pd.DataFrame":
     import pandas as pd
 
     from rainbownet.training import evaluate

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from rainbownet.data import Images as DataImages
+    from rainbownet.data import Examples
     from rainbownet.rainbow.sample import Sample as Drawn
 
 
@@ -96,13 +96,19 @@ class Sample(OnRainbow, Drawing):
         )
 
 
-def _accuracies(nets: "dict[str, nn.Module]", test: "DataImages | None") -> "pd.DataFrame":
+def _accuracies(nets: "dict[str, nn.Module]", test: "Examples | None") -> "pd.DataFrame":
+    import math
+
     import pandas as pd
 
+    from rainbownet.data import Text
     from rainbownet.rainbow.companions import companions
 
     if test is not None:
-        return companions(nets, test)
+        found = companions(nets, test)
+        if isinstance(test, Text):
+            found.insert(4, "bits per character", found["loss"] / math.log(2))
+        return found
     return pd.DataFrame(
         [{"network": name, "parameters": sum(p.numel() for p in net.parameters())} for name, net in nets.items()]
     )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rainbownet.checks import device_of_name, seed_of, whole
 from rainbownet.data.augment import AUGMENTATIONS, crop_and_flip, draw_augmentation
+from rainbownet.data.examples import Examples
 from rainbownet.data.images import Images
 from rainbownet.errors import DataError
 
@@ -23,7 +24,7 @@ class Loader:
     `at` to go on to another epoch.
 
     Args:
-        images: The data set, on the device that gives the batches.
+        images: The data set, on the device that gives the batches: images, or windows of a text.
         batch_size: Images per batch, over all processes; the last batch may be smaller.
         shuffle: Whether the order is random.
         augment: None or a key of `AUGMENTATIONS`.
@@ -34,7 +35,7 @@ class Loader:
         smallest: Leave out a last batch with fewer images than this.
     """
 
-    images: Images
+    images: Examples
     batch_size: int = 128
     shuffle: bool = False
     augment: str | None = None
@@ -57,7 +58,7 @@ class Loader:
         full, rest = divmod(len(self.images), self.batch_size)
         return full + (rest >= max(self.smallest, 1))
 
-    def __iter__(self) -> Iterator[tuple[Float[Tensor, "b c h w"], Int64[Tensor, " b"]]]:
+    def __iter__(self) -> Iterator[tuple[Float[Tensor, "b c h w"] | Int64[Tensor, "b t"], Int64[Tensor, "b ..."]]]:
         n = len(self.images)
         device = self.images.inputs.device
         # Drawn on the CPU and sent over once, so that every device sees the same batches without waiting for them.
@@ -79,7 +80,7 @@ class Loader:
 
 
 def loader(
-    images: Images,
+    images: Examples,
     *,
     batch_size: int = 128,
     shuffle: bool = False,
@@ -92,7 +93,7 @@ def loader(
     The data set is moved to `device` whole and once; batches are then made there.
 
     Args:
-        images: The data set.
+        images: The data set: images, or windows of a text.
         batch_size: Images per batch; the last one may be smaller.
         shuffle: Whether the order is random.
         augment: None, `"flip"` (left–right) or `"cifar"` (flip, and crop after padding by 4 zeros).
@@ -103,7 +104,7 @@ def loader(
         An iterable of (inputs, targets), with a length. It repeats itself; `loader(...).at(epoch)` is another pass.
 
     Raises:
-        DataError: If `images` is empty, the batch size is not positive or the augmentation is unknown.
+        DataError: If `images` is empty, the batch size is not positive, or the augmentation is unknown or not for text.
 
     Example:
         >>> images = Images(torch.zeros(5, 1, 2, 2), torch.arange(5), tuple("abcde"), "letters", (0.0,), (1.0,))
@@ -113,13 +114,15 @@ def loader(
         >>> [targets.tolist() for _, targets in batches.at(1)] == [targets.tolist() for _, targets in batches]
         False
     """
-    if not isinstance(images, Images):
+    if not isinstance(images, Examples):
         raise DataError(f"images is a {type(images).__name__}; an Images, as `rainbownet.data.load` gives, is needed")
     if len(images) == 0:
         raise DataError(f"data set {images.name!r} is empty; at least one image is needed")
     batch_size, seed = whole("batch_size", batch_size, least=1, error=DataError), seed_of(seed)
     if augment is not None and (not isinstance(augment, str) or augment not in AUGMENTATIONS):
         raise DataError(f"augment is {augment!r}; it can be None or one of {', '.join(map(repr, AUGMENTATIONS))}")
+    if augment is not None and not isinstance(images, Images):
+        raise DataError(f"augment is {augment!r}; data set {images.name!r} has no images to flip")
     placed = images if device is None else images.to(device_of_name(device))
     return Loader(placed, batch_size=batch_size, shuffle=shuffle, augment=augment, seed=seed)
 

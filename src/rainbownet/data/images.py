@@ -1,9 +1,7 @@
 """A labelled set of images held as two tensors, with what is needed to normalise it."""
 
-import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from rainbownet.checks import seed_of, whole
+from rainbownet.data.examples import Examples
 from rainbownet.errors import DataError
 
 
@@ -31,7 +29,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class Images(Examples):
     """Images and their classes.
 
     Args:
@@ -89,43 +87,11 @@ class Images:
                 f"outside its {len(self.classes)} classes"
             )
 
-    def __len__(self) -> int:
-        return len(self.inputs)
-
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of an image."""
         channels, height, width = self.inputs.shape[1:]
         return channels, height, width
-
-    def to(self, device: torch.device | str) -> "Images":
-        """Return the same images on another device (copied only if they are elsewhere)."""
-        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
-
-    def subset(self, indices: Int64[Tensor, " k"] | Sequence[int]) -> "Images":
-        """Return the images at the given positions, in that order."""
-        chosen = torch.as_tensor(indices, dtype=torch.int64, device=self.inputs.device)
-        return replace(self, inputs=self.inputs[chosen], targets=self.targets[chosen])
-
-    def some(self, count: int, *, seed: int = 0) -> "Images":
-        """Return images drawn at random without replacement, all of them if there are no more.
-
-        The first images of a data set can be all of one class: many are stored class by class.
-
-        Raises:
-            DataError: If `count` is not a positive whole number.
-        """
-        count, seed = whole("count", count, least=1, error=DataError), seed_of(seed)
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-        return self.subset(order[:count])
-
-    def fingerprint(self) -> str:
-        """Return a short hash of the labels, the scale and (at most a thousand of) the images."""
-        stride = max(1, len(self) // 1000)
-        digest = hashlib.sha256(repr((self.shape, self.classes, self.mean, self.std)).encode())
-        for tensor in (self.targets, self.inputs[::stride]):
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
 
     @property
     def normalisation(self) -> dict[str, Any] | None:
@@ -153,6 +119,9 @@ class Images:
         mean = _constant(self.mean, batch.dtype, batch.device)
         std = _constant(self.std, batch.dtype, batch.device)
         return (batch - scale * mean) / (scale * std)
+
+    def _scale(self) -> tuple[Any, ...]:
+        return self.mean, self.std
 
 
 def normalisation_words(normalisation: dict[str, Any] | None) -> str:

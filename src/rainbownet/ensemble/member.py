@@ -46,7 +46,7 @@ class Member:
         seed: Seed of initial weights and training.
         width: Factor passed to the factory as `width`, or None to pass nothing.
         kwargs: Further arguments of the factory.
-        data: Arguments of `rainbownet.data.load` for the training images.
+        data: Arguments of `rainbownet.data.load`, or of `load_text`, for the training images.
         test: The same for test images, or None.
 
     Raises:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rainbownet.checks import device_of_name, path_of, real, sequence_of, shown, whole
-from rainbownet.data import Images, load
+from rainbownet.data import Examples, load, load_text
+from rainbownet.data.text import is_text
 from rainbownet.ensemble.member import Member
 from rainbownet.ensemble.read import Ensemble, read
 from rainbownet.errors import DataError, FileError, RainbowError
@@ -113,12 +114,13 @@ def train_member(directory: str, member: Member, device: str | None, progress: b
         train(net, images, out=place, test=test, **options)
 
 
-def _load(name: str, arguments: Mapping[str, Any]) -> Images:
+def _load(name: str, arguments: Mapping[str, Any]) -> Examples:
+    function = load_text if is_text(arguments.get("source", "")) else load
     try:
-        inspect.signature(load).bind(**arguments)
+        inspect.signature(function).bind(**arguments)
     except TypeError as error:
-        raise DataError(f"{name}: {error}; it holds arguments of rainbownet.data.load") from error
-    return load(**arguments)
+        raise DataError(f"{name}: {error}; it holds arguments of rainbownet.data.{function.__name__}") from error
+    return function(**arguments)
 
 
 @contextmanager

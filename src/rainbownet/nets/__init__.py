@@ -12,6 +12,7 @@ from rainbownet.errors import ArchitectureError
 from rainbownet.nets import rules as rules
 from rainbownet.nets.cifar_resnet import cifar_resnet
 from rainbownet.nets.collapse import PhaseCollapse, SkipModulus
+from rainbownet.nets.gpt import gpt
 from rainbownet.nets.layers import (
     ComplexStandardization,
     Conv1x1,
@@ -47,6 +48,7 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "digits_mlp": digits_mlp,
     "digits_vit": digits_vit,
     "factorized_vgg11": factorized_vgg11,
+    "gpt": gpt,
     "imagenet_scattering": imagenet_scattering,
     "paper_scattering4": paper_scattering4,
     "resnet18": resnet18,

@@ -15,11 +15,12 @@ class Attention(nn.Module):
     Args:
         dim: Channels of a token.
         heads: Number of heads, which divides `dim`.
+        causal: Whether a token sees only those before it and itself.
     """
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, *, causal: bool = False) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.causal = heads, causal
         self.query, self.key, self.value, self.result = (nn.Linear(dim, dim) for _ in range(4))
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
@@ -28,7 +29,8 @@ class Attention(nn.Module):
             layer(x).view(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
             for layer in (self.query, self.key, self.value)
         )
-        return self.result(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        return self.result(mixed.transpose(1, 2).flatten(2))
 
 
 class Block(nn.Module):
@@ -38,11 +40,12 @@ class Block(nn.Module):
         dim: Channels of a token.
         heads: Number of heads.
         hidden: Neurons of the perceptron.
+        causal: Whether a token sees only those before it and itself.
     """
 
-    def __init__(self, dim: int, heads: int, hidden: int) -> None:
+    def __init__(self, dim: int, heads: int, hidden: int, *, causal: bool = False) -> None:
         super().__init__()
-        self.norm1, self.attention = nn.LayerNorm(dim), Attention(dim, heads)
+        self.norm1, self.attention = nn.LayerNorm(dim), Attention(dim, heads, causal=causal)
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 

@@ -11,18 +11,20 @@ from rainbownet.checks import shown
 from rainbownet.errors import DataError
 
 if TYPE_CHECKING:
-    from rainbownet.data import Images
+    from rainbownet.data import Examples
 
 TRAINED, IDENTITY, SAMPLE, WHITE = "trained", "identity baseline", "sample", "white control"
 """The four rows of a table of accuracies, in this order (theory, 13)."""
 
 
-def companions(nets: Mapping[str, nn.Module], test: "Images | Iterable[Any]", *, batch_size: int = 512) -> pd.DataFrame:
+def companions(
+    nets: Mapping[str, nn.Module], test: "Examples | Iterable[Any]", *, batch_size: int = 512
+) -> pd.DataFrame:
     """Classify the same images by several networks.
 
     Args:
         nets: Networks by name, the trained one first.
-        test: Images with labels, or anything that yields `(inputs, targets)` as often as it is asked.
+        test: Images with labels, a text, or anything that yields `(inputs, targets)` as often as it is asked.
         batch_size: Images at a time, if `test` is not in batches yet.
 
     Returns:
@@ -71,4 +73,4 @@ class _Answers:
         self.classes: list[Tensor] = []
 
     def __call__(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        self.classes.append(output.detach().argmax(1).cpu())
+        self.classes.append(output.detach().argmax(-1).flatten().cpu())

@@ -25,7 +25,7 @@ from rainbownet.rainbow.widths import width_of
 from rainbownet.walk import AlignmentImages, WalkReport
 
 if TYPE_CHECKING:
-    from rainbownet.data import Images
+    from rainbownet.data import Examples
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,14 +57,14 @@ class Sample:
     aligned_classifier: dict[str, Tensor] = field(default_factory=dict)
     companions: Companions | None = field(default=None, repr=False, compare=False)
 
-    def baselines(self, test: Images | Iterable[Any]) -> pd.DataFrame:
+    def baselines(self, test: Examples | Iterable[Any]) -> pd.DataFrame:
         """Classify images by the sample and by what its accuracy stands beside (theory, 13).
 
         The identity baseline and the white control are drawn when this is called, on the images the sample was
         aligned on and with its options: the loader is read again.
 
         Args:
-            test: Images with labels, or a loader of `(inputs, targets)`.
+            test: Images with labels, a text, or a loader of `(inputs, targets)`.
 
         Returns:
             A row each for `"trained"`, `"identity baseline"` (the trained neurons through the same alignment),

@@ -45,12 +45,13 @@ def run_epoch(
         if recipe.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         with _precision(recipe, device):
-            logits = logits_of(net, inputs, len(batches.images.classes), "train")
+            logits = logits_of(net, inputs, len(batches.images.classes), "train", targets.dim())
+            positions, targets = targets[0].numel(), targets.flatten()
             loss = functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=recipe.label_smoothing)
         # Gradients are averaged over the processes; this makes the average that of the whole batch, however it was cut.
         whole = min(batches.batch_size, n - step * batches.batch_size)
         optimizer.zero_grad(set_to_none=True)
-        (loss * (batches.world / whole)).backward()
+        (loss * (batches.world / (whole * positions))).backward()
         optimizer.step()
         sums += batch_sums(logits, targets)
         advance()

@@ -122,6 +122,17 @@ _PAPER = Recipe(
     checkpoints=(0, 1, 2, 5, 10, 20, 50, 100),
 )
 
+_TRANSFORMER = Recipe(
+    epochs=10,
+    lr=2e-3,
+    schedule="onecycle",
+    weight_decay=0.05,
+    batch_size=64,
+    augment="cifar",
+    threads=1,
+    optimizer="adamw",
+)
+
 RECIPES: dict[str, Recipe] = {
     "paper": _PAPER,
     "paper-no-decay": replace(_PAPER, weight_decay=0.0),
@@ -130,18 +141,10 @@ RECIPES: dict[str, Recipe] = {
     "tutorial": Recipe(epochs=5, lr=0.01),
     "quick": Recipe(epochs=24, lr=0.01, schedule="onecycle", weight_decay=1e-4, augment="cifar"),
     "digits": Recipe(epochs=30, lr=0.1, schedule="onecycle", weight_decay=1e-4, batch_size=64, threads=1),
-    "vit": Recipe(
-        epochs=10,
-        lr=2e-3,
-        schedule="onecycle",
-        weight_decay=0.05,
-        batch_size=64,
-        augment="cifar",
-        threads=1,
-        optimizer="adamw",
-    ),
+    "vit": _TRANSFORMER,
+    "gpt": replace(_TRANSFORMER, epochs=20, batch_size=32, augment=None),
 }
 """The recipes of the paper (weight convergence and dynamics: `paper-no-decay`), of its sequel on universality, of its
 tutorial, and short ones of ours: `quick` for CIFAR-10 (beside `paper` in `benchmarks/recipes.py`), `digits` for the
-built-in data, `vit` for a transformer on CIFAR-10. The published ones read images normalised by the statistics of
-ImageNet: `load(name, **IMAGENET)`."""
+built-in data, `vit` for a transformer on CIFAR-10, `gpt` for one on a text. The published ones read images normalised
+by the statistics of ImageNet: `load(name, **IMAGENET)`."""

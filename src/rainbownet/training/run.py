@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from torch import Tensor, nn
 
 from rainbownet.checks import path_of, seed_of, shown
-from rainbownet.data import Images, Loader, loader
+from rainbownet.data import Examples, Loader, loader
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.naming import apply_state, load_weights
 from rainbownet.progress import progress as progress_bar
@@ -48,11 +48,11 @@ class History:
 
 def train(
     net: nn.Module,
-    images: Images,
+    images: Examples,
     *,
     recipe: Recipe | str = "quick",
     out: str | Path | None = None,
-    test: Images | None = None,
+    test: Examples | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
     progress: bool = True,
@@ -69,7 +69,8 @@ def train(
 
     Args:
         net: The network. Parameters that need no gradient are left alone.
-        images: Training images; they are held on the device as a whole.
+        images: Training images, or a text where the network gives logits at each character; they are held on the device
+            as a whole.
         recipe: A recipe, or the name of one in `RECIPES`.
         out: Directory of the run; None writes nothing.
         test: Images on which each epoch is scored.
@@ -97,10 +98,10 @@ def train(
 
 def _train(
     net: nn.Module,
-    images: Images,
+    images: Examples,
     recipe: Recipe,
     out: str | Path | None,
-    test: Images | None,
+    test: Examples | None,
     seed: int,
     device: torch.device | str | None,
     *,
@@ -175,9 +176,9 @@ def _known(recipe: Recipe | str) -> Recipe:
     return RECIPES[recipe]
 
 
-def _check(images: Images, test: Images | None) -> None:
+def _check(images: Examples, test: Examples | None) -> None:
     for name, given in (("images", images), ("test", test)):
-        if not isinstance(given, Images) and (name == "images" or given is not None):
+        if not isinstance(given, Examples) and (name == "images" or given is not None):
             raise DataError(f"{name} is a {type(given).__name__}; Images, as `rainbownet.data.load` gives, is needed")
     if test is not None and (test.shape != images.shape or len(test.classes) > len(images.classes)):
         raise DataError(
@@ -186,7 +187,7 @@ def _check(images: Images, test: Images | None) -> None:
         )
 
 
-def _batches(images: Images, recipe: Recipe, processes: Processes, seed: int) -> Loader:
+def _batches(images: Examples, recipe: Recipe, processes: Processes, seed: int) -> Loader:
     # Batch norm needs two images, so a last batch that would leave a process with fewer is left out.
     least = 2 * processes.world
     batches = loader(images, batch_size=recipe.batch_size, shuffle=True, augment=recipe.augment, seed=seed)
@@ -208,7 +209,7 @@ def _means(sums: Float64[Tensor, "3"], prefix: str) -> dict[str, float]:
     return {f"{prefix}loss": loss / n, f"{prefix}accuracy": correct / n}
 
 
-def _identity(net: nn.Module, images: Images, recipe: Recipe, seed: int) -> dict[str, Any]:
+def _identity(net: nn.Module, images: Examples, recipe: Recipe, seed: int) -> dict[str, Any]:
     shapes = {name: list(value.shape) for name, value in net.state_dict().items()}
     return {
         "recipe": recipe.to_dict(),

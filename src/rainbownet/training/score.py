@@ -1,5 +1,6 @@
 """Accuracy and loss of a network on labelled images."""
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from torch.nn import functional
 from torch.nn.parameter import is_lazy
 
 from rainbownet.checks import device_of_name, whole
-from rainbownet.data import Images, loader
+from rainbownet.data import Examples, loader
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -22,17 +23,22 @@ class Score(NamedTuple):
     """How well a network classifies.
 
     Attributes:
-        accuracy: Part of the images whose largest logit is the right one, in [0, 1].
+        accuracy: Part of the images (of the characters of a text) whose largest logit is the right one, in [0, 1].
         loss: Mean cross-entropy, in nats.
     """
 
     accuracy: float
     loss: float
 
+    @property
+    def bits(self) -> float:
+        """Mean cross-entropy in bits: of a network of texts the bits per character."""
+        return self.loss / math.log(2)
+
 
 def evaluate(
     net: nn.Module,
-    data: Images | Iterable[Any],
+    data: Examples | Iterable[Any],
     *,
     batch_size: int = 512,
     device: torch.device | str | None = None,
@@ -41,7 +47,8 @@ def evaluate(
 
     Args:
         net: The network; its modes (training or not) are put back afterwards.
-        data: Images, or anything that yields `(inputs, targets)`.
+        data: Images, a text, or anything that yields `(inputs, targets)`; where a network answers at each position of
+            its inputs, targets are inputs × positions.
         batch_size: Images at a time, if `data` is not in batches yet.
         device: Where to compute; None is where the network is. The network is moved.
 
@@ -64,7 +71,7 @@ def evaluate(
     place = place_of(net, device, "evaluate")
     net.to(place)
     whole("batch_size", batch_size, least=1, error=DataError)
-    batches = loader(data, batch_size=batch_size, device=place) if isinstance(data, Images) else data
+    batches = loader(data, batch_size=batch_size, device=place) if isinstance(data, Examples) else data
     if isinstance(batches, (Tensor, str, dict)) or not isinstance(batches, Iterable):
         raise DataError(f"data is a {type(data).__name__}; Images or a loader of (inputs, targets) is needed")
     loss, correct, n = score_sums(net, batches, place).tolist()
@@ -80,20 +87,21 @@ def score_sums(net: nn.Module, batches: Iterable[Any], device: torch.device) -> 
         for batch in batches:
             inputs, targets = (part.to(device) for part in _pair(batch))
             if len(targets):
-                logits = logits_of(net, inputs, 0, "evaluate")
+                logits, targets = logits_of(net, inputs, 0, "evaluate", targets.dim()), targets.flatten()
                 check_targets("evaluate", targets, logits)
                 sums += batch_sums(logits, targets)
     return sums.clone()
 
 
-def logits_of(net: nn.Module, inputs: Tensor, classes: int, who: str) -> Float[Tensor, "b c"]:
-    """Return a network's outputs, one row of at least `classes` real logits for each input.
+def logits_of(net: nn.Module, inputs: Tensor, classes: int, who: str, axes: int = 1) -> Float[Tensor, "b c"]:
+    """Return a network's outputs, one row of at least `classes` real logits for each input or each of its positions.
 
     Args:
         net: The network.
         inputs: A batch.
         classes: Least number of outputs.
         who: Who asks, for messages.
+        axes: 1 if there is one target an input, 2 if there is one at each position of it.
 
     Raises:
         ArchitectureError: If the network cannot take the inputs, or gives something else.
@@ -109,12 +117,13 @@ def logits_of(net: nn.Module, inputs: Tensor, classes: int, who: str) -> Float[T
         raise ArchitectureError(
             f"{who}: net cannot take inputs of shape {tuple(inputs.shape)} and dtype {inputs.dtype}: {said}"
         ) from error
-    fits = isinstance(logits, Tensor) and logits.dim() == 2 and len(logits) == len(inputs)
-    if not fits or not logits.is_floating_point() or logits.shape[1] < max(classes, 1):
+    fits = isinstance(logits, Tensor) and logits.dim() == axes + 1 and logits.shape[:axes] == inputs.shape[:axes]
+    if not fits or not logits.is_floating_point() or logits.shape[-1] < max(classes, 1):
         seen = f"{logits.dtype} of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
         outputs = f"{classes} real outputs or more" if classes else "real outputs"
-        raise ArchitectureError(f"{who}: net gives {seen} for {len(inputs)} inputs; a row of {outputs} each is needed")
-    return logits
+        given = f"{len(inputs)} inputs" if axes == 1 else f"{len(inputs)} inputs with targets at each position"
+        raise ArchitectureError(f"{who}: net gives {seen} for {given}; a row of {outputs} each is needed")
+    return logits.flatten(0, -2)
 
 
 def batch_sums(logits: Tensor, targets: Tensor) -> Float64[Tensor, "3"]:
@@ -158,10 +167,10 @@ def _pair(batch: Any) -> tuple[Tensor, Tensor]:
     for name, part in (("inputs", inputs), ("targets", targets)):
         if not isinstance(part, Tensor):
             raise DataError(f"evaluate: {name} of a batch are a {type(part).__name__}; a tensor is needed")
-    if targets.dim() != 1 or inputs.dim() < 1 or len(inputs) != len(targets):
+    if targets.dim() not in (1, 2) or inputs.shape[: targets.dim()] != targets.shape:
         raise DataError(
             f"evaluate: targets of shape {tuple(targets.shape)} for inputs of shape {tuple(inputs.shape)}; "
-            "one class for each is needed"
+            "one class for each, or for each of its positions, is needed"
         )
     if targets.dtype not in WHOLE:
         raise DataError(f"evaluate: targets have dtype {targets.dtype}; whole numbers, such as int64, are needed")
