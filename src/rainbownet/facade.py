@@ -85,7 +85,8 @@ class Rainbow(RainbowData):
             progress: Called with the stages done and their number.
 
         Returns:
-            A new module with the structure and the names of the trained one, in evaluation mode.
+            A new module with the structure and the names of the trained one, in evaluation mode, which trains like any
+            other (`network.train()`).
 
         Raises:
             RainbowError: As `draw`.

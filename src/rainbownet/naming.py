@@ -85,6 +85,39 @@ def resolve_network(spec: str, kwargs: Mapping[str, Any] | None = None) -> nn.Mo
     return network
 
 
+def at_width(spec: str, kwargs: Mapping[str, Any], factor: Any, net: nn.Module) -> str | None:
+    """Return how a factory is called to make a network of the shapes of a widened one.
+
+    Args:
+        spec: The factory of the network before, as `resolve_network` reads it.
+        kwargs: Further arguments.
+        factor: How much wider the network is.
+        net: The wider network.
+
+    Returns:
+        The name with its arguments, `width` among them; nothing if the factory has no such argument, the factor is
+        no number, or the shapes are others.
+
+    Example:
+        >>> at_width("digits_mlp", {"width": 0.5}, 2, resolve("digits_mlp"))
+        'digits_mlp(width=1.0)'
+    """
+    name, arguments = split_arguments(spec)
+    arguments |= kwargs
+    width = arguments.get("width", 1.0)
+    if not all(isinstance(number, int | float) for number in (factor, width)):
+        return None
+    arguments["width"] = width * factor
+    try:
+        made = resolve_network(name, arguments)
+    except ArchitectureError:
+        return None
+    shapes = [{key: value.shape for key, value in own.state_dict().items()} for own in (made, net)]
+    if shapes[0] != shapes[1]:
+        return None
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
+
+
 def split_arguments(spec: str) -> tuple[str, dict[str, Any]]:
     """Split `"name(width=2, norm='batch')"` into the name and its arguments.
 

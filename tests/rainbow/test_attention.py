@@ -112,7 +112,6 @@ def test_a_transformer_is_saved_and_loaded(tmp_path):
     rainbow.save(tmp_path / "encoder.rainbow")
     again = rn.load(tmp_path / "encoder.rainbow")
     assert again.network.summed == rainbow.network.summed
-    assert (
-        distance(rainbow.sample([images.float()], width=2), again.sample([images.float()], width=2), images.float())
-        < 1e-4
-    )
+    # A ridge well above rounding: graphs of files compute in another order.
+    one, other = (own.sample([images.float()], width=2, alignment=rn.LeastSquares(1e-3)) for own in (rainbow, again))
+    assert distance(one, other, images.float()) < 1e-4

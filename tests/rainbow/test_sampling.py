@@ -25,7 +25,9 @@ def test_samples_of_every_width_have_the_outputs_of_the_trained_network(case, wi
     values = drawn.network(images)
     assert values.shape == net(images).shape
     assert torch.isfinite(values).all()
-    assert distance(net, drawn.network, images) > 1e-3
+    # Eleven symbols are eleven rows, which twice as many channels reproduce to the last digits.
+    assert distance(net, drawn.network, images) > 1e-3 or (case.symbols and width > 1)
+    assert all(score.score < 0.9999 for score in drawn.copy_scores().values())
     ours = sum(p.numel() for p in drawn.network.parameters())
     trained = sum(p.numel() for p in net.parameters())
     assert (ours > trained) == (width > 1)

@@ -90,12 +90,14 @@ class LeastSquares(Alignment):
 
     Args:
         ridge: The ridge λ, relative to the mean energy of a sampled channel. At 0 the pseudo-inverse is taken, without
-            eigenvalues below 1e-10 of the largest. "auto" chooses it for each reader, by the error on held-out images
-            or, where none are held out, by generalised leave-one-out (`rainbownet.aligned.chosen`).
+            eigenvalues below 1e-10 of the largest. "auto" chooses it for each reader, by generalised leave-one-out
+            (`rainbownet.aligned.chosen`).
         toward: What the ridge shrinks to: "zero", or "rotation", the scaled Procrustes map, completed on directions
             without activations (`completed`), so that identical activations give the identity: with fewer rows
             than channels and on dead channels too, and at ridge 0, where it is the limit of small ridges. "auto" is
-            the better of the two, or the scaled rotation itself; it needs ridge "auto".
+            the better of the two, or the scaled rotation itself, by the error on held-out images or, where none are
+            held out, by generalised leave-one-out; it needs ridge "auto". By default "auto" if the ridge is, else
+            "zero".
 
     Raises:
         AlignmentError: If `ridge` is negative or not finite, or `toward` is none of these words.
@@ -108,8 +110,8 @@ class LeastSquares(Alignment):
                 [0.0000, 0.2500]], dtype=torch.float64)
     """
 
-    ridge: float | str = 1e-3
-    toward: str = "zero"
+    ridge: float | str = "auto"
+    toward: str | None = None
     name: ClassVar[str] = "least-squares"
     needs_right_self: ClassVar[bool] = True
 
@@ -117,6 +119,8 @@ class LeastSquares(Alignment):
         chosen = self.ridge == "auto"
         if not chosen and (isinstance(self.ridge, bool | str) or not 0 <= self.ridge < math.inf):
             raise AlignmentError(f"ridge: expected a finite number ≥ 0 or 'auto', got {self.ridge!r}")
+        if self.toward is None:
+            object.__setattr__(self, "toward", "auto" if chosen else "zero")
         if self.toward not in ("zero", "rotation", "auto"):
             raise AlignmentError(f"toward: expected 'zero', 'rotation' or 'auto', got {self.toward!r}")
         if self.toward == "auto" and not chosen:

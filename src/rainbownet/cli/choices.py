@@ -97,7 +97,7 @@ class DrawChoice:
         preset: How to draw and align; the law stays as fitted.
         draw: How samples of a law are drawn.
         alignment: procrustes, least-squares, permutation or identity; with fields, least-squares:ridge=0.01.
-        ridge: Ridge of least squares.
+        ridge: Ridge of least squares, instead of the one chosen for each layer.
         tie: One sample a neuron along residual streams, or one for each layer.
         flatten: Maps of channels or features at a flatten.
     """
@@ -143,4 +143,9 @@ def alignment(text: str | None, ridge: float | None) -> "Alignment | None":
     from rainbownet.aligned import ALIGNMENTS, from_dict
 
     found = parse_option(_SHORT.get(text, text), ALIGNMENTS, AlignmentError, "alignment")
-    return found if ridge is None else from_dict(found.to_dict() | {"ridge": ridge})
+    if ridge is None:
+        return found
+    fields = found.to_dict()
+    # A goal that was to be chosen with the ridge has nothing to choose.
+    kept = {key: value for key, value in fields.items() if (key, value) != ("toward", "auto")}
+    return from_dict(kept | {"ridge": ridge})

@@ -23,7 +23,7 @@ class Sample(OnRainbow, Drawing):
     """Draw a new network, without training, and measure it beside the trained one, its alignment and white control.
 
     Attributes:
-        out: The new weights, safetensors.
+        out: The new weights, safetensors; what network they load into is printed.
         width: A factor, layer1=4,layer3=8, or products: n/2 inside residual blocks.
         classifier: Aligned with the rest, or trained again on the features of the sample.
         until: Draw all layers up to this one, and keep the others.
@@ -80,7 +80,7 @@ class Sample(OnRainbow, Drawing):
         say(source.said(batches.images))
         _print(self.rainbow, new, accuracies, copies)
         if self.out is not None:
-            say(f"{self.out}: written")
+            say(f"{self.out}: written; {self._loads_into(new.network, options['width'])}")
         self.write(
             {
                 "images": new.images,
@@ -94,6 +94,19 @@ class Sample(OnRainbow, Drawing):
                 "test": test and {"name": test.name, "split": self.source.test_split, "images": len(test)},
             }
         )
+
+    def _loads_into(self, net: "nn.Module", width: Any) -> str:
+        """Return which network the weights belong to: one the file's factory makes, or one of these channels."""
+        from rainbownet.naming import at_width
+        from rainbownet.rainbow.file import architecture_of
+
+        known = architecture_of(self.rainbow)
+        factory = None if known is None or (":" in known[0] and not self.trust) else at_width(*known, width, net)
+        if factory is not None:
+            return f"they are the weights of {factory}"
+        shapes = [f"{name} {tuple(value.shape)}" for name, value in net.named_parameters() if value.ndim > 1]
+        more = f", and {len(shapes) - 4} more" if len(shapes) > 4 else ""
+        return f"they load into a network of the same names and these shapes: {', '.join(shapes[:4])}{more}"
 
 
 def _accuracies(nets: "dict[str, nn.Module]", test: "Examples | None") -> "pd.DataFrame":

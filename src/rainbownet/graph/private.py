@@ -63,6 +63,16 @@ def private_copy(module: nn.Module) -> nn.Module:
     return result.requires_grad_(False)
 
 
+def fixed_parameters(module: nn.Module) -> list[str]:
+    """Return the names of parameters that training leaves alone, where it does not leave all of them.
+
+    A network that is frozen as a whole was so after its training: nothing is known of what was fixed in it.
+    """
+    named = dict(_unwrapped(module).named_parameters())
+    fixed = [name for name, parameter in named.items() if not parameter.requires_grad]
+    return fixed if len(fixed) < len(named) else []
+
+
 def _unwrapped(module: nn.Module) -> nn.Module:
     """Return the module inside those that only say how to run it."""
     while True:

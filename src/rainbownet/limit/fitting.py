@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from rainbownet.aligned import Alignment
+from rainbownet.aligned.chosen import Choice
 from rainbownet.aligned.pairs import PairMoments, halves
 from rainbownet.errors import AlignmentError
 from rainbownet.graph import Network
@@ -46,6 +47,7 @@ class LayerFit:
     candidates: Reservoir
     method: str
     pair: PairMoments = field(init=False)
+    choice: Choice = field(init=False)
     energy: float = 0.0
     rows: int = 0
 
@@ -82,7 +84,8 @@ class LayerFit:
 
     def solve(self, alignment: Alignment) -> None:
         """Compute the map from features to reference channels."""
-        self.map.map = self.pair.solve(alignment)[0]
+        (self.choice,) = self.pair.choose(alignment)
+        self.map.map = self.choice.map
 
     def layer(self, activation: fx.GraphModule, mean: bool) -> LimitLayer:
         """Return features and map as one layer."""
@@ -104,6 +107,8 @@ class LayerFit:
             "landmarks": len(landmarks),
             "features": features.rank,
             "rows": fitted.rows,
+            "ridge": self.choice.ridge,
+            "toward": self.choice.toward,
             "held_out": held is not None,
             "energy_explained": share,
             "error": found.error,

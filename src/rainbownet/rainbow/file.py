@@ -154,6 +154,12 @@ def factory_needed(path: str | PathLike[str]) -> str | None:
     return name if metadata["program"] is None and ":" in name else None
 
 
+def architecture_of(path: str | PathLike[str]) -> tuple[str, dict[str, Any]] | None:
+    """Return the name of the factory that a file names, and its arguments; nothing if it names none."""
+    known = _read(Path(path))[0]["architecture"]
+    return None if known is None else (str(known["name"]), dict(known["kwargs"]))
+
+
 @contextmanager
 def _blamed(path: Path) -> Iterator[None]:
     """Turn what goes wrong with the contents of a file into an error that names it."""

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 from rainbownet.aligned.basis import read_through
 from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
+from rainbownet.graph.private import fixed_parameters
 from rainbownet.laws import FittedLaw, Gaussian, Law
 from rainbownet.rainbow.data import Neurons, RainbowData, changed, kept_parameters, realise, rows_of, rows_of_laws
 from rainbownet.rainbow.neurons import parameters_of
@@ -53,7 +54,10 @@ def fit_laws(
             "needs a hidden layer"
         )
     neurons, table = aligned_neurons(networks, images, preset, mean=mean)
-    return _with_laws(networks[0], neurons, preset, images, table)
+    rainbow = _with_laws(networks[0], neurons, preset, images, table)
+    if fixed := fixed_parameters(modules[0]):
+        rainbow.provenance["fixed"] = fixed
+    return rainbow
 
 
 def aligned_neurons(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,8 @@ class Sample:
     """A sampled network and what is known of it.
 
     Attributes:
-        network: The new module, in evaluation mode.
+        network: The new module, in evaluation mode; its parameters train, but for those that were fixed (needed no
+            gradient) in a trained network of which others were not.
         alignment: A row per reader: layer, channels of both networks, rows used, the ridge and what it shrinks to
             (infinite for a rotation itself, absent where the alignment has none), relative error (R7) and cosine after
             the map, on held-out images (on the images used, where none is held out).
@@ -205,9 +206,19 @@ def draw_sample(
     if features is not None:
         before = {name: new.parameters[name].clone() for name in features.classifier_parameters(new)}
         retrain(new, features, images.targets, classifier)
+    _thaw(new.root, rainbow.provenance)
     trained = rainbow.rows()
     pairs = {name: (drawn, trained[name][0].to(drawn)) for name, drawn in rows.items()}
     return Sample(new.root, aligner.table(), report, images.images, seed, chosen, pairs, before, beside)
+
+
+def _thaw(module: nn.Module, provenance: Mapping[str, Any]) -> None:
+    """Let the parameters of a sample train, but for those that its trained network held fixed."""
+    fixed = provenance.get("fixed")
+    fixed = fixed if isinstance(fixed, list) else []
+    for name, parameter in module.named_parameters():
+        number = parameter.is_floating_point() or parameter.is_complex()
+        parameter.requires_grad_(number and name not in fixed)
 
 
 def assemble(
