@@ -37,7 +37,6 @@ starts = {
 short = training.Recipe(epochs=3, lr=0.1, batch_size=64, schedule="onecycle", threads=1)
 curves = {}
 for words, start in starts.items():
-    start.requires_grad_()  # samples come frozen
     before = training.evaluate(start, test).accuracy
     history = training.train(
         start, digits, recipe=short, test=test, seed=0, progress=False
@@ -56,5 +55,10 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# On digits, random weights catch up within three epochs: what the sample saves is the way there. Weights of samples come frozen
-# (`requires_grad_()` thaws them), their norms with the statistics and a scale of their own, so that they train as any other.
+# On digits, random weights catch up within three epochs: what the sample saves is the way there. A sample trains as any other
+# network: it is of the narrow one's class, its weights need gradients, its norms have the statistics of what they see. Its
+# weights load into that class at its width.
+
+# %%
+own = nets.build("digits_cnn", width=1.0)
+print(own.load_state_dict(starts["drawn"].state_dict()))

@@ -13,7 +13,7 @@ def test_a_page_of_two_networks(tmp_path):
     result = run(*arguments, "--widths", "1", "-o", tmp_path / "r.html", "--json", tmp_path / "r.json")
     found = numbers(tmp_path / "r.json")
     assert [row["network"] for row in found["networks"]] == [a.stem, b.stem]
-    assert [row["law"] for row in found["samples"]] == ["rainbow", "white control"]
+    assert [row["law"] for row in found["samples"]] == ["identity baseline", "rainbow", "white control"]
     assert found["title"] == "Rainbow report: digits_cnn"
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>")

@@ -232,3 +232,22 @@ def test_what_is_kept_is_listed_by_info_and_refused_by_strict(tmp_path, monkeypa
     torch.save(__import__("summing").Summing().state_dict(), tmp_path / "net.pt")
     said = run("fit", "summing:Summing", "--weights", tmp_path / "net.pt", "-o", tmp_path / "a", "--strict", code=2)
     assert "cumsum" in said.stderr
+
+
+def test_a_sample_says_what_network_its_weights_load_into(tmp_path, rainbow):
+    out = tmp_path / "wide.safetensors"
+    said = run("sample", rainbow, "-o", out, "--width", 2, "--no-control", "--test-split", "none").stdout
+    assert "weights of digits_cnn(width=0.5)" in " ".join(said.split())
+    load_weights(build("digits_cnn", width=0.5), out)
+    said = run("sample", rainbow, "-o", out, "--width", "0=2", "--no-control", "--test-split", "none").stdout
+    assert "0.weight (16, 1, 3, 3)" in " ".join(said.split())
+
+
+def test_a_ridge_takes_the_place_of_the_chosen_one(tmp_path, rainbow):
+    arguments = ["sample", rainbow, "--no-control", "--test-split", "none", "--json", tmp_path / "s.json"]
+    run(*arguments)
+    chosen = numbers(tmp_path / "s.json")
+    assert chosen["preset"]["alignment"] == {"name": "least-squares", "ridge": "auto", "toward": "auto"}
+    assert {"ridge", "toward", "rows"} <= set(chosen["alignment"][0])
+    run(*arguments, "--alignment", "least-squares", "--ridge", "0.01")
+    assert {row["ridge"] for row in numbers(tmp_path / "s.json")["alignment"]} == {0.01}

@@ -56,7 +56,7 @@ def test_samples_of_a_network_frozen_as_a_whole_train() -> None:
 
 def test_a_sample_loads_into_the_class_it_came_from_at_its_width() -> None:
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(32, 1, 8, 8, generator=generator)
+    images = torch.randn(64, 1, 8, 8, generator=generator)
     drawn = rn.fit(build("digits_cnn", width=0.25), [images]).sample([images], width=2)
     own = build("digits_cnn", width=0.5).eval()
     own.load_state_dict(drawn.state_dict())

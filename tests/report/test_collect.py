@@ -42,6 +42,13 @@ def test_samples_and_controls_are_those_the_library_draws(nets, report):
         assert row["held_out"]
 
 
+def test_the_identity_baseline_is_the_trained_neurons_through_the_alignment(nets, report):
+    drawn = rn.fit(nets, batches()).sample(batches(), draw="identity")
+    (row,) = report.samples[report.samples["law"] == "identity baseline"].to_dict("records")
+    assert row["width"] == 1
+    assert row["accuracy"] == evaluate(drawn, batches(100, seed=2)).accuracy
+
+
 def test_the_comparison_is_that_of_compare(nets, report):
     expected = rn.compare(*nets, batches(), seed=3)
     pd.testing.assert_frame_equal(report.comparison.drop(columns="network"), pd.DataFrame(expected))

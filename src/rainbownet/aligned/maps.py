@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -125,6 +126,10 @@ class LeastSquares(Alignment):
             raise AlignmentError(f"toward: expected 'zero', 'rotation' or 'auto', got {self.toward!r}")
         if self.toward == "auto" and not chosen:
             raise AlignmentError(f"toward: 'auto' is chosen with the ridge, which is {self.ridge!r}; use ridge='auto'")
+
+    def _fields_as_text(self, prefix: str) -> Iterator[str]:
+        implied = f"{prefix}toward={'auto' if self.ridge == 'auto' else 'zero'}"
+        return (text for text in super()._fields_as_text(prefix) if text != implied)
 
     def __call__(self, moment: CrossMoment) -> Inexact[Tensor, "d e"]:
         """Return the map of least squares.

@@ -94,12 +94,13 @@ def _show_drawn(results: "Results") -> None:
         names={
             "networks": "fitted on",
             "white": "white control",
+            "identity": "identity baseline",
             "cosine": "aligned: cosine",
             "error": "error",
             "copy": "copy score",
             "copy_baseline": "by chance",
         },
-        percent=["accuracy", "white"],
+        percent=["accuracy", "white", "identity"],
         keys=3,
         caption=f"alignment on {results.images['alignment']} images, measured on those held out; "
         f"accuracy on {results.images['test']} test images",
@@ -108,6 +109,10 @@ def _show_drawn(results: "Results") -> None:
     width = sorted(set(single["width"]))[len(set(single["width"])) // 2]
     for method, what in (("published", "The published method"), ("best", "Least squares")):
         chosen = single[(single["method"] == method) & (single["width"] == width)]
-        accuracy, white = (100 * float(chosen[column].mean()) for column in ("accuracy", "white"))
-        say(f"{what} at ×{width:g}: {accuracy:.1f} % with the law, {white:.1f} % with a white one.")
+        columns = ("accuracy", "white", "identity")
+        accuracy, white, identity = (100 * float(chosen[column].mean()) for column in columns)
+        say(
+            f"{what} at ×{width:g}: {accuracy:.1f} % with the law, {white:.1f} % with a white one; the trained neurons "
+            f"aligned alike {identity:.1f} %."
+        )
     say("What the white control reaches is the work of the alignment; the rest is what the law knows.")

@@ -118,7 +118,7 @@ class Sample:
     def _repr_html_(self) -> str:
         from rainbownet.plotting.html import small_table
 
-        columns = ["layer", "channels", "sampled_channels", "rows", "cosine", "error"]
+        columns = ["layer", "channels", "sampled_channels", "rows", "ridge", "toward", "cosine", "error"]
         table = self.alignment.filter(columns).rename(columns={"sampled_channels": "sampled channels"})
         note = "baselines(test) classifies, beside the trained network, the identity baseline and the white control"
         return small_table(repr(self), table, note=note)

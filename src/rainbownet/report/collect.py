@@ -11,6 +11,7 @@ from rainbownet.aligned.compare import compare
 from rainbownet.analysis.one_basis import align_networks
 from rainbownet.checks import sequence_of
 from rainbownet.errors import RainbowError, RainbowWarning
+from rainbownet.rainbow.companions import IDENTITY, WHITE
 from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.describe import describe, heads, weight_bytes
 from rainbownet.rainbow.fit import fit_laws
@@ -27,7 +28,7 @@ from rainbownet.walk import AlignmentImages
 Subject = RainbowData | nn.Module
 """What a report is about."""
 
-RAINBOW, WHITE = "rainbow", "white control"
+RAINBOW = "rainbow"
 
 PAIRED = 1024
 """Images on which all layers are compared with all, at most."""
@@ -65,9 +66,10 @@ def collect(
         >>> net = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 8))
         >>> report = collect(net, [torch.randn(800, 4, generator=generator)], widths=[2])
         >>> report.samples[["width", "law"]]
-           width            law
-        0      2        rainbow
-        1      2  white control
+           width                law
+        0      1  identity baseline
+        1      2            rainbow
+        2      2      white control
     """
     if not isinstance(subjects, (RainbowData, nn.Module)):
         sequence_of("subjects", subjects, "rainbows or networks")
@@ -109,7 +111,7 @@ class _Steps:
         self.things, self.preset = things, preset
         self.modules = [thing.reference if isinstance(thing, RainbowData) else thing for thing in things]
         self.images = 0
-        self.done, self.steps = 0, 3 + len(things) - 1 + 2 * len(self.widths)
+        self.done, self.steps = 0, 3 + len(things) - 1 + 2 * len(self.widths) + bool(self.widths)
 
     def run(self) -> None:
         first = self.things[0]
@@ -120,6 +122,9 @@ class _Steps:
         self.report.populations = _populations(rainbow)
         self._layers(rainbow)
         self._comparison()
+        if self.widths:
+            # A white law keeps every trained neuron, so that its identity draw gives them.
+            self._drawn(rainbow.white(), IDENTITY, 1, rainbow.preset.but(draw="identity"))
         for width in self.widths:
             self._samples(rainbow, width)
 
@@ -207,17 +212,21 @@ class _Steps:
             self.report.similarity = pd.concat(layers, ignore_index=True)
 
     def _samples(self, rainbow: RainbowData, width: float | int) -> None:
-        assert self.loader is not None
         for law, own in ((RAINBOW, rainbow), (WHITE, rainbow.white())):
-            images = AlignmentImages.of(self.loader, max_images=self.max_images, holdout=self.holdout)
-            drawn = draw_sample(own, images, width=width, seed=self.seed)
-            row = {"width": width, "law": law} | self._score(drawn.network) | _quality(drawn)
-            table: Any = drawn.alignment[["layer", "cosine", "error"]]
+            drawn = self._drawn(own, law, width, own.preset)
+            table: Any = drawn.alignment[["layer", "rows", "ridge", "toward", "cosine", "error"]]
             table.insert(0, "width", width)
             table.insert(1, "law", law)
-            self.report.samples = extended(self.report.samples, pd.DataFrame([row]))
             self.report.alignment = extended(self.report.alignment, table)
-            self._step()
+
+    def _drawn(self, rainbow: RainbowData, law: str, width: float | int, preset: Preset) -> Sample:
+        assert self.loader is not None
+        images = AlignmentImages.of(self.loader, max_images=self.max_images, holdout=self.holdout)
+        drawn = draw_sample(rainbow, images, preset=preset, width=width, seed=self.seed)
+        row = {"width": width, "law": law} | self._score(drawn.network) | _quality(drawn)
+        self.report.samples = extended(self.report.samples, pd.DataFrame([row]))
+        self._step()
+        return drawn
 
     def _score(self, module: nn.Module) -> dict[str, float]:
         if self.test is None:

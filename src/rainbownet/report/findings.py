@@ -42,6 +42,7 @@ def _accuracies(report: Report) -> Iterator[str]:
     if not len(report.samples):
         return
     table: Any = report.samples.pivot(index="width", columns="law", values="accuracy")
+    table = table.dropna(subset=["rainbow"])  # the identity baseline may stand alone
     for width, row in table.iterrows():
         drawn, white = row["rainbow"], row["white control"]
         if drawn - white < NEAR:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from rainbownet.extras import require
+from rainbownet.rainbow.companions import IDENTITY
 from rainbownet.report.result import Report
 
 FIRST, MIDDLE, LAST = (47, 128, 199), (154, 111, 176), (226, 120, 40)
@@ -67,7 +68,8 @@ def _accuracy(report: Report) -> Any:
     go = _go()
     figure = go.Figure()
     styles = {"rainbow": {"color": "rgb(226,120,40)"}, "white control": {"color": GREY, "dash": "dot"}}
-    for law, part in report.samples.groupby("law", sort=False):
+    drawn = report.samples[report.samples["law"] != IDENTITY]
+    for law, part in drawn.groupby("law", sort=False):
         figure.add_trace(
             go.Scatter(
                 x=_list(part["width"]),
@@ -78,13 +80,21 @@ def _accuracy(report: Report) -> Any:
                 hovertemplate="×%{x}: %{y:.1f} %",
             )
         )
-    widths = sorted(set(_list(report.samples["width"])))
+    widths = sorted(set(_list(drawn["width"])))
     ends = [widths[0] / 1.15, widths[-1] * 1.15]
-    trained = float(report.networks["accuracy"].iloc[0]) * 100
-    line = {"color": "rgb(47,128,199)", "dash": "dash"}
-    figure.add_trace(
-        go.Scatter(x=ends, y=[trained] * 2, name="trained", mode="lines", line=line, hovertemplate="%{y:.1f} %")
-    )
+    identity = report.samples.loc[report.samples["law"] == IDENTITY, "accuracy"]
+    for name, values, dash in (("trained", report.networks["accuracy"], "dash"), (IDENTITY, identity, "dot")):
+        if len(values):
+            figure.add_trace(
+                go.Scatter(
+                    x=ends,
+                    y=[100 * float(values.iloc[0])] * 2,
+                    name=name,
+                    mode="lines",
+                    line={"color": "rgb(47,128,199)", "dash": dash},
+                    hovertemplate="%{y:.1f} %",
+                )
+            )
     ticks = {"tickvals": widths, "ticktext": [f"×{width:g}" for width in widths]}
     return _laid_out(figure, "width", "accuracy, %", x={"type": "log", **ticks})
 

@@ -32,9 +32,11 @@ class Report:
         comparison: What `compare` returned for the first network and each other one, with `network`.
         similarity: The table of `rainbownet.similarity` (debiased CKA of all layers with all) for the same pairs, with
             `network`.
-        samples: A row per width and law: `width`, `law` ("rainbow" or "white control"), `accuracy`, `loss`,
-            `cosine`, `error` (means over layers), `held_out`, `copy_score`, `copy_baseline`, `images`.
-        alignment: A row per width, law and layer: `width`, `law`, `layer`, `cosine`, `error`.
+        samples: A row per width and law: `width`, `law` ("rainbow" or "white control"; first, at width 1, "identity
+            baseline": the trained neurons through the same alignment), `accuracy`, `loss`, `cosine`,
+            `error` (means over layers), `held_out`, `copy_score`, `copy_baseline`, `images`.
+        alignment: A row per width, law and layer: `width`, `law`, `layer`, `rows`, `ridge`, `toward`, `cosine`,
+            `error`.
         warnings: What a reader should know before believing a number, in words.
         versions: Versions of what computed it.
     """

@@ -44,7 +44,9 @@ def _widths(axis: Any, results: Results) -> None:
         axis.plot(rows["width"], 100 * rows["accuracy"], label=LABELS[method], **style)
         style |= {"linestyle": ":", "markerfacecolor": "white", "linewidth": 1.8}
         axis.plot(rows["width"], 100 * rows["white"], label="  its white control", **style)
-    axis.axhline(trained, color=BLACK, linewidth=1.4, linestyle="--", label=f"trained: {trained:.1f} %")
+    aligned = ", ".join(f"{100 * value:.1f}" for value in table.groupby("method", sort=False)["identity"].first())
+    label = f"trained: {trained:.1f} %\naligned alike: {aligned} %"
+    axis.axhline(trained, color=BLACK, linewidth=1.4, linestyle="--", label=label)
     axis.axhline(10, color=GREY, linewidth=1.0)
     axis.text(table["width"].max(), 11.5, "chance", color=GREY, ha="right", fontsize=9)
     _width_axis(axis, sorted(set(table["width"])))

@@ -59,8 +59,8 @@ class Results:
         trained: A row per trained network: seed, accuracy, weight_bytes, seconds.
         compared: What `rainbownet.compare` returned for the two.
         drawn: A row per drawn network: method, networks (how many the law was fitted on), width, accuracy, white (the
-            accuracy of its white control), cosine and error (held out, mean over layers), copy and copy_baseline,
-            seconds.
+            accuracy of its white control), identity (that of the trained neurons through the same alignment), cosine
+            and error (held out, mean over layers), copy and copy_baseline, seconds.
         compressed: A row per cut: energy, ranks of the laws, bytes of the laws and of what is not drawn (a file
             keeps the trained neurons beside laws that do not), share of the weights' bytes, and the
             accuracy of samples for each method.

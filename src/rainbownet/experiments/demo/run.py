@@ -104,13 +104,15 @@ def _draw(
         for count, widths in ((1, settings.widths), (2, settings.both_widths)):
             rainbow, _ = _through_file(fit(nets[:count], batches, preset=preset), folder / f"{method}-{count}.rainbow")
             white = rainbow.white()
+            # A white law keeps every trained neuron, so that its identity draw gives them.
+            identity = _accuracy(white.draw(batches, draw="identity", seed=settings.seed), test)
             for width in widths:
                 began = time.perf_counter()
                 new = rainbow.draw(batches, width=width, seed=settings.seed)
                 seconds = time.perf_counter() - began
                 control = white.draw(batches, width=width, seed=settings.seed)
                 row = {"method": method, "networks": count, "width": width}
-                row |= {"accuracy": _accuracy(new, test), "white": _accuracy(control, test)}
+                row |= {"accuracy": _accuracy(new, test), "white": _accuracy(control, test), "identity": identity}
                 rows.append(row | _qualities(new) | {"seconds": seconds})
                 if (method, count, width) == ("published", 1, settings.middle):
                     readings |= {"drawn": _read(new.network, some), "white control": _read(control.network, some)}
