@@ -1,73 +1,205 @@
-"""A vision transformer on the digits: trained, drawn at several widths beside its controls, and heads drawn apart.
+"""Transformers of our own: trained, drawn in parts and as a whole at several widths, beside their controls.
 
-    python benchmarks/vit.py [--widths 1 2 4] [--draws 2] [--epochs 30] [--out result.json]
+    python benchmarks/vit.py [--network vit gpt digits_vit] [--widths 1 2 4] [--draws 3] [--kinds everything …]
 
-The network is `digits_vit`, by the recipe `digits`. Everything is drawn (stream, heads, hidden neurons) and aligned on
-the training images; accuracies are those of the test images. The identity baseline has the trained neurons through the
-same alignment, the white control no covariances. "Queries and keys" draws these alone, jointly or apart: the scores of
-attention are their covariance (theory, 10).
+`vit` is trained on CIFAR-10, `gpt` on the characters of Python's own reference, `digits_vit` on the digits, each by the
+recipe of its name, as `rainbownet train` does (some minutes on one core; a folder `--runs` keeps the networks and every
+row, so that the command goes on where it was stopped). Draws are aligned on training images (windows of the text), the
+measure is the accuracy on test images, or the bits per character. The identity baseline has the trained neurons through
+the same alignment, a white control no covariances. "Queries and keys" draws these alone, jointly or apart: the scores
+of attention are their covariance (theory, 10).
 """
 
 import argparse
+import json
+import os
 import time
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 import rainbownet as rn
-from common import RESULTS, percent, show, write_json
-from rainbownet.data import load
+from common import RESULTS, data_folder, show, skip, write_json
+from rainbownet.data import IMAGENET, Examples, Text, load, load_text
+from rainbownet.ensemble import Member, train_ensemble
 from rainbownet.errors import RainbowWarning
-from rainbownet.nets import build
-from rainbownet.training import train
-from rainbownet.training.recipe import RECIPES
+from rainbownet.files.write import write_text
+from rainbownet.graph import folded_gains
+from rainbownet.training import RECIPES, evaluate
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network, and what it is trained on."""
+
+    network: str
+    recipe: str
+    data: dict[str, Any]
+    images: int
+    tests: int
+
+    def member(self, seed: int) -> Member:
+        """Return what `rainbownet train NETWORK --recipe … --data …` trains; on CIFAR-10 with `--test-split none`."""
+        large = self.data["source"] == "cifar10"
+        scale = {key: list(value) for key, value in IMAGENET.items()} if large else {}
+        train, test = (self.data | {"split": split} | scale for split in ("train", "test"))
+        return Member(self.network, RECIPES[self.recipe], seed, data=train, test=None if large else test)
+
+    def load(self, split: str) -> Examples:
+        """Return one part of the data."""
+        given = self.member(0).data | {"split": split}
+        return load_text(**given) if self.network == "gpt" else load(**given)
+
+    @property
+    def heads(self) -> list[str]:
+        """The modules of queries and values."""
+        return [f"blocks.{i}.attention.{name}" for i in range(4) for name in ("query", "value")]
+
+
+SUBJECTS = {
+    "vit": Subject("vit", "vit", {"source": "cifar10"}, 1000, 2000),
+    "gpt": Subject("gpt", "gpt", {"source": "topics"}, 1000, 720),
+    "digits_vit": Subject("digits_vit", "digits", {"source": "digits"}, 1300, 497),
+}
+
+KINDS = (
+    "everything",
+    "everything, white",
+    "stream and hidden",
+    "hidden",
+    "queries and keys",
+    "queries and keys, apart",
+    "everything, rotations",
+    "everything, rotations, white",
+    "everything, gains folded",
+    "heads",
+    "stream",
+    "everything, layers apart",
+)
+
+
+class Drawer:
+    """Draws networks of a trained one, by the name of a kind."""
+
+    def __init__(self, subject: Subject, net: nn.Module, runs: Path) -> None:
+        self.subject, self.runs = subject, runs
+        train, test = subject.load("train"), subject.load("test")
+        self.inputs = [train.normalise((part := train.some(subject.images, seed=1)).inputs)]
+        self.folder = runs / "rows"
+        self.test = test.some(subject.tests)
+        self.net = net
+        self.rainbow = rn.fit(net, self.inputs)
+        self.targets = part.targets
+
+    def measure(self, net: nn.Module) -> float:
+        """Return the accuracy in %, or the bits per character."""
+        score = evaluate(net, self.test, batch_size=250)
+        return score.bits if isinstance(self.test, Text) else 100 * score.accuracy
+
+    def row(self, kind: str, width: float, draws: int) -> dict[str, Any]:
+        """Return the row of a kind and a width, from the folder if it is there."""
+        name = f"{self.subject.network}-{kind.replace(', ', '-').replace(' ', '_')}-{width:g}-{draws}.json"
+        if (self.folder / name).exists():
+            return json.loads((self.folder / name).read_text())
+        rainbow, how = self._source(kind)
+        began = time.process_time()
+        found = [self.measure(rainbow.sample(self.inputs, width=width, seed=k, **how)) for k in range(draws)]
+        seconds = (time.process_time() - began) / draws
+        row = {"draw": kind, "width": width, "values": found, "seconds": seconds}
+        write_text(self.folder / name, json.dumps(row), parents=True)
+        return row
+
+    def _source(self, kind: str) -> tuple[Any, dict[str, Any]]:
+        rainbow = self.rainbow
+        if "folded" in kind:
+            rainbow = rn.fit(folded_gains(rainbow.network).root, self.inputs)
+        how: dict[str, Any] = {}
+        if "rotations" in kind:
+            how["alignment"] = "procrustes"
+        if "apart" in kind:
+            how["tie"] = "independent"
+        if (what := kind.split(",")[0]) != "everything":
+            how["layers"] = self._layers(what)
+        return (rainbow.white() if "white" in kind else rainbow), how
+
+    def _layers(self, what: str) -> list[str]:
+        populations = [p for p in self.rainbow.network.populations if not p.frozen]
+        stream = [p.name for p in populations if "positions" in p.slots]
+        hidden = [p.name for p in populations if ".mlp." in p.name and p.name not in stream]
+        queries = [p.name for p in populations if ".query" in p.name]
+        heads = [p.name for p in populations if p.name not in (*stream, *hidden)]
+        chosen = {"stream": stream, "hidden": hidden, "stream and hidden": stream + hidden, "heads": heads}
+        return sorted({name.partition("#")[0] for name in (chosen | {"queries and keys": queries})[what]})
+
+
+def result_of(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Train, draw and print."""
+    subject = SUBJECTS[name]
+    if subject.data["source"] == "cifar10":
+        if (folder := data_folder("cifar10")) is None:
+            skip("no cifar10 under RAINBOWNET_DATA or ../shared/data")
+        os.environ["RAINBOWNET_DATA"] = str(folder.parent)
+    members = [subject.member(0)]
+    ensemble = train_ensemble(options.runs / name, members)
+    drawer = Drawer(subject, ensemble.network(0), options.runs)
+    recipe = RECIPES[subject.recipe]
+    result: dict[str, Any] = {
+        "network": name,
+        "measure": "bits per character" if isinstance(drawer.test, Text) else "accuracy, %",
+        "parameters": sum(p.numel() for p in drawer.net.parameters()),
+        "epochs": recipe.epochs,
+        "images": subject.images,
+        "test_images": len(drawer.test),
+        "trained": drawer.measure(drawer.net),
+        "identity": drawer.measure(drawer.rainbow.sample(drawer.inputs, draw="identity")),
+        "uniform": drawer.measure(uniform(drawer.net)),
+        "share_drawn": drawer.rainbow.network.share_drawn,
+        "rows": [],
+    }
+    for kind in options.kinds:
+        for width in options.widths:
+            row = drawer.row(kind, width, options.draws)
+            result["rows"].append(row)
+            print(f"{name}, {kind} ×{width:g}: {row['values']}, {row['seconds']:.1f} s", flush=True)
+    table = [
+        [kind, *(sum(r["values"]) / options.draws for r in result["rows"] if r["draw"] == kind)]
+        for kind in options.kinds
+    ]
+    title = f"{name}, {result['measure']}: trained {result['trained']:.2f}, identity {result['identity']:.2f}"
+    show(title, ["draw", *(f"×{width:g}" for width in options.widths)], table)
+    return result
+
+
+def uniform(net: nn.Module) -> nn.Module:
+    """Return a network without queries: every token attends to all that it may see alike."""
+    from copy import deepcopy
+
+    flat = deepcopy(net)
+    for name, parameter in flat.named_parameters():
+        if ".query." in name:
+            parameter.data.zero_()
+    return flat
 
 
 def main() -> None:
-    """Train, draw, print and write."""
+    """Run and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--widths", type=float, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--draws", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--out", type=Path, default=RESULTS / "vit.json")
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--runs", type=Path, default=Path("runs") / "vit")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results, one file for each network")
     options = parser.parse_args()
-    images, test = load("digits"), load("digits", split="test")
-    recipe = replace(RECIPES["digits"], epochs=options.epochs)
-    net = train(build("digits_vit"), images, recipe=recipe, progress=False).network
-    inputs = [images.normalise(images.inputs)]
-    rainbow = rn.fit(net, inputs)
-    heads = [f"blocks.{i}.attention.query" for i in range(3)]
-    kinds: dict[str, tuple[Any, dict[str, Any]]] = {
-        "everything": (rainbow, {}),
-        "everything, white": (rainbow.white(), {}),
-        "everything, layers apart": (rainbow, {"tie": "independent"}),
-        "queries and keys": (rainbow, {"layers": heads}),
-        "queries and keys, apart": (rainbow, {"layers": heads, "tie": "independent"}),
-    }
-    result: dict[str, Any] = {
-        "trained": percent(net, test),
-        "identity": percent(rainbow.sample(inputs, draw="identity"), test),
-        "share_drawn": rainbow.network.share_drawn,
-        "epochs": options.epochs,
-        "rows": [],
-    }
-    for name, (source, how) in kinds.items():
-        for width in options.widths:
-            start = time.perf_counter()
-            found = [percent(source.sample(inputs, width=width, seed=k, **how), test) for k in range(options.draws)]
-            seconds = (time.perf_counter() - start) / options.draws
-            result["rows"].append({"draw": name, "width": width, "accuracies": found, "seconds": seconds})
-            print(f"{name} ×{width:g}: {found}, {seconds:.1f} s", flush=True)
-            write_json(options.out, result)
-    table = [
-        [name, *(sum(r["accuracies"]) / options.draws for r in result["rows"] if r["draw"] == name)] for name in kinds
-    ]
-    show(
-        f"digits_vit: trained {result['trained']:.1f} %, identity baseline {result['identity']:.1f} %",
-        ["draw", *(f"×{width:g}" for width in options.widths)],
-        table,
-    )
+    torch.set_num_threads(1)
+    for name in options.network:
+        result = result_of(name, options)
+        if tuple(options.kinds) == KINDS:
+            write_json(options.out / f"{name}.json", result)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from rainbownet.graph import rules as rules
 from rainbownet.graph.channels import Channels, Norm, Reader
+from rainbownet.graph.gains import folded_gains
 from rainbownet.graph.network import Network
 from rainbownet.graph.population import Population
 from rainbownet.graph.rules.table import register
 
-__all__ = ["Channels", "Network", "Norm", "Population", "Reader", "register"]
+__all__ = ["Channels", "Network", "Norm", "Population", "Reader", "folded_gains", "register"]
