@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rainbownet.aligned.permute import permuted
+from rainbownet.aligned.rotate import rotated
 from rainbownet.checks import shown, whole, words_of
 from rainbownet.errors import ArchitectureError, DataError
-from rainbownet.graph import Network
+from rainbownet.graph import Network, folded_gains
 from rainbownet.rainbow.aligner import SampleAligner
 from rainbownet.rainbow.fit import aligned_neurons
 from rainbownet.rainbow.presets import BEST, Preset, preset_of
@@ -22,6 +23,9 @@ from rainbownet.training.score import check_targets
 from rainbownet.walk import AlignmentImages
 
 KINDS = ("unaligned", "permutation", "rotation", "sampled")
+"""The paths that are walked by default."""
+
+ALL_KINDS = (*KINDS, "basis")
 
 
 def path(
@@ -39,7 +43,9 @@ def path(
     """Measure loss and accuracy along paths from one trained network to another.
 
     - `"unaligned"`: parameters interpolated as they are.
-    - `"permutation"`: after permuting the neurons of `b` to match those of `a` (Git Re-Basin, ICLR 2023).
+    - `"permutation"`: after permuting the neurons and the heads of `b` to match those of `a` (Git Re-Basin, ICLR 2023).
+    - `"basis"` (not walked by default): rotated besides where the function allows it, the stream of a transformer with
+      scales and offsets of its norms folded, queries with keys and values within heads (Theus et al. 2025).
     - `"rotation"`: neurons of `b` are expressed in the channels of `a` (R16), interpolated straight, and the network is
       assembled layer by layer with the alignment of the preset.
     - `"sampled"`: the same, but neurons go from those of `a` to those of `b` along the arc of `neurons_between`: if
@@ -51,7 +57,7 @@ def path(
         a: A trained network.
         b: Another of the same shapes.
         loader: Yields inputs or (inputs, targets): the images to align on; see `AlignmentImages`.
-        test: Yields (inputs, targets) to evaluate on; `loader` by default.
+        test: Yields (inputs, targets) to evaluate on, also of a text; `loader` by default.
         kinds: Which paths.
         points: Number of points on each, the two networks included.
         preset: Norms and alignment of the last two paths.
@@ -67,9 +73,9 @@ def path(
         RainbowError: If there are fewer than two points.
     """
     if not words_of("kinds", kinds, error=DataError):
-        raise DataError(f"kinds is empty; some of {list(KINDS)} are needed")
-    if unknown := set(kinds) - set(KINDS):
-        raise DataError(f"kinds: unknown path {sorted(unknown)}; there are {list(KINDS)}")
+        raise DataError(f"kinds is empty; some of {list(ALL_KINDS)} are needed")
+    if unknown := set(kinds) - set(ALL_KINDS):
+        raise DataError(f"kinds: unknown path {sorted(unknown)}; there are {list(ALL_KINDS)}")
     whole("points", points, least=2)
     chosen = preset_of(preset)
     for name, module in (("a", a), ("b", b)):
@@ -81,9 +87,11 @@ def path(
         own.check_passes(2, "a path")
     first, second = Network(a, images.example), Network(b, images.example)
     first.check_same(second, "network b")
+    plain = [folded_gains(network) for network in (first, second)] if "basis" in kinds else []
     makers = {
         "unaligned": lambda: _straight(first, second, images),
         "permutation": lambda: _straight(first, permuted(first, second, images), images),
+        "basis": lambda: _straight(plain[0], rotated(plain[0], plain[1], images), images),
         "rotation": lambda: _through_rows(first, second, images, chosen, straight=True),
         "sampled": lambda: _through_rows(first, second, images, chosen, straight=False),
     }
@@ -224,8 +232,8 @@ def _evaluate(net: nn.Module, images: AlignmentImages) -> tuple[float, float]:
     for inputs, targets in images.batches():
         if targets is None:
             raise DataError("test: a path is evaluated on (inputs, targets), got inputs alone")
-        outputs = net(inputs)
-        targets = targets.to(outputs.device)
+        outputs = net(inputs).flatten(0, max(targets.ndim - 1, 0))
+        targets = targets.to(outputs.device).flatten()
         check_targets("test", targets, outputs)
         loss += cross_entropy(outputs, targets, reduction="sum").item()
         right += (outputs.argmax(1) == targets).sum().item()

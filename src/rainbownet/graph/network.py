@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from rainbownet.checks import real, shown, words_of
 from rainbownet.errors import ArchitectureError, DataError, UnsupportedOp
 from rainbownet.graph.channels import Kept, Norm, Reader
+from rainbownet.graph.heads import Heads
 from rainbownet.graph.module import graph_module
 from rainbownet.graph.nodes import unsupported
 from rainbownet.graph.population import Population
@@ -113,6 +114,16 @@ class Network:
     def summed(self) -> frozenset[str]:
         """The drawn populations whose neurons are only summed over (theory, 10): no non-linearity sees them."""
         return self._found.summed
+
+    @property
+    def normed(self) -> frozenset[str]:
+        """The drawn populations that only linear maps, products of two activations and layer norms see."""
+        return self._found.normed
+
+    @property
+    def heads(self) -> tuple[Heads, ...]:
+        """The heads of each attention: of each the names of its populations, in one order."""
+        return self._found.heads
 
     @property
     def share_drawn(self) -> float:

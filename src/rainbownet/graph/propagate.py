@@ -19,6 +19,7 @@ from rainbownet.graph.channels import (
     Reader,
     Rewrite,
 )
+from rainbownet.graph.heads import Heads, find_heads
 from rainbownet.graph.keep import all_ids, keep_late, reported
 from rainbownet.graph.nodes import evaluate
 from rainbownet.graph.pointwise import is_pointwise
@@ -47,6 +48,8 @@ class Propagation:
         kept: The operations that keep trained parameters from being drawn, and for want of what.
         summed: The drawn populations whose neurons are only summed over: nothing but linear maps and products of two
             activations sees them.
+        normed: Those that layer norms see besides.
+        heads: The heads of each attention, as names of populations.
     """
 
     shapes: Mapping[fx.Node, Any]
@@ -61,6 +64,8 @@ class Propagation:
     attributes: Sequence[tuple[str, str, Callable[[Count], Any]]]
     kept: tuple[Kept, ...]
     summed: frozenset[str]
+    normed: frozenset[str]
+    heads: tuple[Heads, ...]
 
 
 def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] = ()) -> Propagation:
@@ -96,7 +101,9 @@ def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] =
         channels.sizes,
         tuple(channels.attributes),
         reported(channels, solved),
-        summed_populations(channels, solved, populations, owners),
+        summed := summed_populations(channels, solved, populations, owners),
+        summed_populations(channels, solved, populations, owners, norms=True) - summed,
+        find_heads(module.graph, solved, populations, owners),
     )
 
 

@@ -1,9 +1,9 @@
-"""Neurons that are only summed over: nothing but linear maps and products of two activations sees them (theory, 10)."""
+"""Neurons that are only summed over: no non-linearity sees them, but for layer norms of some (theory, 10)."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from rainbownet.graph.channels import Channels, flat_labels
 from rainbownet.graph.nodes import operation_name
@@ -13,11 +13,21 @@ from rainbownet.graph.ties import Solved
 
 
 def summed_populations(
-    channels: Channels, solved: Solved, populations: Sequence[Population], owners: Owners
+    channels: Channels, solved: Solved, populations: Sequence[Population], owners: Owners, *, norms: bool = False
 ) -> frozenset[str]:
-    """Return the names of the drawn populations whose neurons are only summed over."""
+    """Return the names of the drawn populations that only linear maps and products of two activations see.
+
+    Args:
+        channels: The channels of all values.
+        solved: Their classes.
+        populations: The populations.
+        owners: Where each neuron is found.
+        norms: Whether layer norms over channels may see them as well.
+    """
     seen = np.zeros(len(populations) + 1, dtype=bool)
     for node in channels.module.graph.nodes:
+        if norms and isinstance(channels.modules.get(str(node.target)), (nn.LayerNorm, nn.RMSNorm)):
+            continue
         if node.op.startswith("call_") and not _is_linear(channels, node):
             for source in node.all_input_nodes:
                 for label in flat_labels(channels.labels[source]):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from rainbownet.aligned.basis import read_through
+from rainbownet.aligned.permute import matched_heads
 from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
 from rainbownet.graph.private import fixed_parameters
@@ -69,12 +70,17 @@ def aligned_neurons(
 ) -> tuple[list[Neurons], pd.DataFrame]:
     """Return the neurons of several networks in the channels of the first (R16), and how well these match.
 
+    Heads of attention, which have laws of their own, are put in the order of the first network's that they match.
+
     Args:
         networks: Networks of the same shapes.
         images: The images to align on; not read for a single network.
         preset: Says whether norms are folded and what maps act on at a flatten.
         mean: Whether to align to the mean of the aligned networks.
     """
+    if len(networks) > 1 and networks[0].heads:
+        images.check_passes(2, "matching heads")
+        networks = [networks[0], *(matched_heads(networks[0], network, images) for network in networks[1:])]
     values = [parameters_of(network, fold=preset.norms == "folded").values for network in networks]  # noqa: PD011
     alignment = pd.DataFrame()
     if len(networks) > 1:

@@ -86,7 +86,7 @@ class Sample:
         }
         return companions(nets, test)
 
-    def plot(self, test: Images | Iterable[Any] | None = None, *, ax: Any = None) -> Any:
+    def plot(self, test: Examples | Iterable[Any] | None = None, *, ax: Any = None) -> Any:
         """Draw how well each layer is aligned; with images, accuracies instead.
 
         Args:
