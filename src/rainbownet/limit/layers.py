@@ -23,9 +23,9 @@ def rows_of_channels(value: Tensor, dim: int) -> Inexact[Tensor, "b c"]:
 
 
 def channels_from_rows(rows: Inexact[Tensor, "b c"], like: Tensor, dim: int) -> Tensor:
-    """Return rows as an activation with the images and positions of another."""
+    """Return rows as an activation with the images and positions of another; channels lie together as in the rows."""
     moved = like.movedim(dim, -1)
-    return rows.to(like.dtype).reshape(*moved.shape[:-1], rows.shape[1]).movedim(-1, dim).contiguous()
+    return rows.to(like.dtype).reshape(*moved.shape[:-1], rows.shape[1]).movedim(-1, dim)
 
 
 class LimitFeatures(nn.Module):
@@ -39,7 +39,10 @@ class LimitFeatures(nn.Module):
 
     Attributes:
         fitted: The features; until they are fitted the output is zero.
+        any_layout: That it reads channels wherever they lie.
     """
+
+    any_layout = True
 
     def __init__(self, kernel: Kernel, dim: int, landmarks: int, neurons: int) -> None:
         super().__init__()
@@ -52,11 +55,13 @@ class LimitFeatures(nn.Module):
         if self.fitted is None:
             return channels_from_rows(rows.new_zeros(len(rows), self.landmarks), z, self.dim)
         block = max(1, _BLOCK // len(self.fitted.landmarks))
-        return channels_from_rows(self.fitted(rows, block=block) * self.neurons**0.5, z, self.dim)
+        return channels_from_rows(self.fitted(rows, block=block, scale=self.neurons**0.5, dtype=z.dtype), z, self.dim)
 
 
 class LimitMap(nn.Module):
     """The map from features to reference channels; zero until it is known."""
+
+    any_layout = True
 
     def __init__(self, dim: int, channels: int) -> None:
         super().__init__()
@@ -117,7 +122,7 @@ class LimitLayer(nn.Module):
         for start in range(0, len(rows), block):
             values = self.kernel(rows[start : start + block], self.landmarks)
             result[start : start + block] = values @ self.weight.to(values)
-        return channels_from_rows(result, z, self.dim)
+        return channels_from_rows(result, z, self.dim).contiguous()
 
     def extra_repr(self) -> str:
         """Return the sizes, for printing."""

@@ -94,26 +94,36 @@ class NystromFeatures:
         return self.root.shape[1]
 
     @torch.no_grad()
-    def __call__(self, z: Inexact[Tensor, "b r"], *, block: int = 4096) -> Float[Tensor, "b k"]:
+    def __call__(
+        self,
+        z: Inexact[Tensor, "b r"],
+        *,
+        block: int = 4096,
+        scale: float = 1.0,
+        dtype: torch.dtype = torch.float64,
+    ) -> Float[Tensor, "b k"]:
         """Return the features of rows; as fitted, of decreasing energy on the landmarks.
 
         Args:
             z: Rows.
             block: Rows whose kernel values, 8 m bytes each, are held at once.
+            scale: A factor on the features.
+            dtype: Of the result; they are computed in float64.
 
         Returns:
-            Features in float64.
+            Features.
         """
-        result = self.root.new_empty(len(z), self.rank)
+        result = self.root.new_empty(len(z), self.rank, dtype=dtype)
         strips = []
+        root = scale * self.root
         for first in range(0, self.rank, _STRIP):
-            strip = self.root[:, first : first + _STRIP]
+            strip = root[:, first : first + _STRIP]
             needed = int(strip.any(1).nonzero().max()) + 1
             strips.append((slice(first, first + _STRIP), needed, strip[:needed].contiguous()))
         for start in range(0, len(z), block):
             values = self.kernel(z[start : start + block], self.landmarks)
             for columns, needed, strip in strips:
-                torch.mm(values[:, :needed], strip, out=result[start : start + block, columns])
+                result[start : start + block, columns] = values[:, :needed] @ strip
         return result
 
     def energy_explained(self, z: Inexact[Tensor, "b r"]) -> float:

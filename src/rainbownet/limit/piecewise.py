@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rainbownet.limit.bivariate import NODES, density_integral, normal_cdf, normal_density
+from rainbownet.limit.bivariate import density_integral, normal_cdf, normal_density
 from rainbownet.limit.closed import Gram, correlation
 
 _FAR = 40.0  # exp(-40²/2) is zero in float64
@@ -43,7 +43,7 @@ class PiecewiseLinear:
         bends: The change `b` of slope at each.
         slope: The slope left of all knots.
         intercept: The value at zero of the line left of all knots.
-        nodes: Gauss–Legendre nodes of the integral, for most pairs; see `density_integral`.
+        nodes: The least number of nodes of the integral; see `density_integral`.
 
     Example:
         >>> one, zero = torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
@@ -55,7 +55,7 @@ class PiecewiseLinear:
     bends: tuple[float, ...]
     slope: float = 0.0
     intercept: float = 0.0
-    nodes: int = NODES
+    nodes: int = 0
 
     def __call__(self, p: Gram, c: Gram, q: Gram, mean_p: Gram, mean_q: Gram) -> Gram:
         """Return the expectation of the product of the activations of two Gaussian variables.
@@ -97,7 +97,7 @@ class PiecewiseLinear:
 
 
 def step_with_mean(
-    p: Float[Tensor, "..."], c: Gram, q: Gram, mean_p: Gram, mean_q: Gram, *, nodes: int = NODES
+    p: Float[Tensor, "..."], c: Gram, q: Gram, mean_p: Gram, mean_q: Gram, *, nodes: int = 0
 ) -> Float[Tensor, "..."]:
     """Return the probability that two Gaussian variables are both positive, to 1e-9.
 
@@ -107,7 +107,7 @@ def step_with_mean(
         q: Variance of the second variable.
         mean_p: Mean of the first variable.
         mean_q: Mean of the second variable.
-        nodes: Gauss–Legendre nodes of the integral over the correlation, for most pairs; see `density_integral`.
+        nodes: The least number of nodes of the integral over the correlation; see `density_integral`.
 
     Returns:
         The probability, of the broadcast shape.

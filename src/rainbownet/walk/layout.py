@@ -21,8 +21,8 @@ class Layouts:
     """Which nodes take feature maps with channels last, and which need them as a network lays them out.
 
     Convolutions want them, operations of PyTorch on whole maps (norms, entry by entry, pools, concatenation) take them
-    as they come. Anything else, such as `view` or code of the user's, gets maps in the usual order, for which it was
-    written.
+    as they come, and so do modules with a true `any_layout`. Anything else, such as `view` or code of the user's, gets
+    maps in the usual order, for which it was written.
 
     Args:
         graph: The graph.
@@ -92,7 +92,7 @@ def _takes_any(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
     if node.op == "call_module":
         kind = type(modules[str(node.target)])
         if not kind.__module__.startswith("torch.nn."):
-            return False
+            return getattr(kind, "any_layout", False)
         return operation.pointwise or operation.rule is pool or issubclass(kind, _BatchNorm)
     name = operation_name(node.target)
     return "." not in name and (operation.pointwise or operation.rule is pool or name in ("cat", "concat"))
