@@ -7,7 +7,7 @@ recipe of its name, as `rainbownet train` does (some minutes on one core; a fold
 row, so that the command goes on where it was stopped). Draws are aligned on training images (windows of the text), the
 measure is the accuracy on test images, or the bits per character. The identity baseline has the trained neurons through
 the same alignment, a white control no covariances. "Queries and keys" draws these alone, jointly or apart: the scores
-of attention are their covariance (theory, 10).
+of attention are their covariance (theory, 10). Paths lead to a network of another seed (`rainbownet.path`).
 """
 
 import argparse
@@ -15,6 +15,7 @@ import json
 import os
 import time
 import warnings
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,13 @@ class Subject:
     def member(self, seed: int) -> Member:
         """Return what `rainbownet train NETWORK --recipe … --data …` trains; on CIFAR-10 with `--test-split none`."""
         large = self.data["source"] == "cifar10"
-        scale = {key: list(value) for key, value in IMAGENET.items()} if large else {}
+        scale: dict[str, Any] = {key: list(value) for key, value in IMAGENET.items()} if large else {}
         train, test = (self.data | {"split": split} | scale for split in ("train", "test"))
         return Member(self.network, RECIPES[self.recipe], seed, data=train, test=None if large else test)
 
     def load(self, split: str) -> Examples:
         """Return one part of the data."""
-        given = self.member(0).data | {"split": split}
+        given = {**self.member(0).data, "split": split}
         return load_text(**given) if self.network == "gpt" else load(**given)
 
     @property
@@ -88,12 +89,11 @@ class Drawer:
     def __init__(self, subject: Subject, net: nn.Module, runs: Path) -> None:
         self.subject, self.runs = subject, runs
         train, test = subject.load("train"), subject.load("test")
-        self.inputs = [train.normalise((part := train.some(subject.images, seed=1)).inputs)]
+        self.inputs = [train.normalise(train.some(subject.images, seed=1).inputs)]
         self.folder = runs / "rows"
         self.test = test.some(subject.tests)
         self.net = net
         self.rainbow = rn.fit(net, self.inputs)
-        self.targets = part.targets
 
     def measure(self, net: nn.Module) -> float:
         """Return the accuracy in %, or the bits per character."""
@@ -143,8 +143,8 @@ def result_of(name: str, options: argparse.Namespace) -> dict[str, Any]:
         if (folder := data_folder("cifar10")) is None:
             skip("no cifar10 under RAINBOWNET_DATA or ../shared/data")
         os.environ["RAINBOWNET_DATA"] = str(folder.parent)
-    members = [subject.member(0)]
-    ensemble = train_ensemble(options.runs / name, members)
+    pair = name in options.paths
+    ensemble = train_ensemble(options.runs / name, [subject.member(seed) for seed in range(1 + pair)])
     drawer = Drawer(subject, ensemble.network(0), options.runs)
     recipe = RECIPES[subject.recipe]
     result: dict[str, Any] = {
@@ -165,6 +165,9 @@ def result_of(name: str, options: argparse.Namespace) -> dict[str, Any]:
             row = drawer.row(kind, width, options.draws)
             result["rows"].append(row)
             print(f"{name}, {kind} ×{width:g}: {row['values']}, {row['seconds']:.1f} s", flush=True)
+    if pair:
+        result["path"] = walked(subject, ensemble, drawer, options.points)
+        print(f"{name}: {result['path']['barriers']}", flush=True)
     table = [
         [kind, *(sum(r["values"]) / options.draws for r in result["rows"] if r["draw"] == kind)]
         for kind in options.kinds
@@ -174,10 +177,22 @@ def result_of(name: str, options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
+def walked(subject: Subject, ensemble: Any, drawer: Drawer, points: int) -> dict[str, Any]:
+    """Return the barriers on the paths between two networks: errors in %, or bits per character."""
+    kinds = ["unaligned", "permutation", "basis", "rotation", "sampled"]
+    place = drawer.folder / f"{subject.network}-path-{points}.json"
+    if place.exists():
+        return json.loads(place.read_text())
+    test = [(drawer.test.normalise(drawer.test.inputs), drawer.test.targets)]
+    table = rn.path(ensemble.network(0), ensemble.network(1), drawer.inputs, test=test, kinds=kinds, points=points)
+    barrier = rn.barriers(table).set_index("kind")
+    found = {"points": table.to_dict("list"), "barriers": barrier.to_dict("index")}
+    write_text(place, json.dumps(found), parents=True)
+    return found
+
+
 def uniform(net: nn.Module) -> nn.Module:
     """Return a network without queries: every token attends to all that it may see alike."""
-    from copy import deepcopy
-
     flat = deepcopy(net)
     for name, parameter in flat.named_parameters():
         if ".query." in name:
@@ -191,7 +206,9 @@ def main() -> None:
     parser.add_argument("--network", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--widths", type=float, nargs="+", default=[1, 2, 4])
     parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--paths", nargs="*", choices=list(SUBJECTS), default=["gpt", "digits_vit"])
+    parser.add_argument("--points", type=int, default=5, help="of a path")
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     parser.add_argument("--runs", type=Path, default=Path("runs") / "vit")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results, one file for each network")
     options = parser.parse_args()
