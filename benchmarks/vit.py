@@ -113,6 +113,16 @@ class Drawer:
         write_text(self.folder / name, json.dumps(row), parents=True)
         return row
 
+    def limit(self, landmarks: int) -> dict[str, Any]:
+        """Return what the network of infinite width reaches, from the folder if it is there."""
+        place = self.folder / f"{self.subject.network}-limit-{landmarks}.json"
+        if not place.exists():
+            began = time.process_time()
+            net = self.rainbow.limit(self.inputs, landmarks=landmarks)
+            found = {"landmarks": landmarks, "value": self.measure(net), "seconds": time.process_time() - began}
+            write_text(place, json.dumps(found), parents=True)
+        return json.loads(place.read_text())
+
     def _source(self, kind: str) -> tuple[Any, dict[str, Any]]:
         rainbow = self.rainbow
         if "folded" in kind:
@@ -168,6 +178,9 @@ def result_of(name: str, options: argparse.Namespace) -> dict[str, Any]:
     if pair:
         result["path"] = walked(subject, ensemble, drawer, options.points)
         print(f"{name}: {result['path']['barriers']}", flush=True)
+    if options.landmarks:
+        result["limit"] = drawer.limit(options.landmarks)
+        print(f"{name}: {result['limit']}", flush=True)
     table = [
         [kind, *(sum(r["values"]) / options.draws for r in result["rows"] if r["draw"] == kind)]
         for kind in options.kinds
@@ -207,6 +220,7 @@ def main() -> None:
     parser.add_argument("--widths", type=float, nargs="+", default=[1, 2, 4])
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--paths", nargs="*", choices=list(SUBJECTS), default=["gpt", "digits_vit"])
+    parser.add_argument("--landmarks", type=int, default=512, help="of each layer of the limit; 0 for none")
     parser.add_argument("--points", type=int, default=5, help="of a path")
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     parser.add_argument("--runs", type=Path, default=Path("runs") / "vit")

@@ -38,7 +38,9 @@ def rotated(first: Network, second: Network, images: AlignmentImages) -> Network
     """
     second = permuted(first, second, images)
     drawn = {p.name: p for p in first.populations if not p.frozen}
-    stream = {name for name in first.normed if all(_plain(network, drawn[name]) for network in (first, second))}
+    stream = {
+        name for name in first.normed if all(has_plain_norms(network, drawn[name]) for network in (first, second))
+    }
     readers = [replace(reader, groups=1) for reader in first.readers if not reader.frozen]
     pairs = ActivationPairs([first, second], readers, "channels", right_self=False)
     images.walk([first, second], pairs, least=math.inf)
@@ -89,8 +91,13 @@ def _turned(network: Network, maps: Mapping[str, Float[Tensor, "n n"]]) -> Netwo
     return result
 
 
-def _plain(network: Network, population: Population) -> bool:
-    """Whether every layer norm of a population has scale 1 and offset 0."""
+def has_plain_norms(network: Network, population: Population) -> bool:
+    """Whether every layer norm of a population has scale 1 and offset 0.
+
+    Args:
+        network: The network.
+        population: One of its populations.
+    """
     for name, slots in population.slots.items():
         module, _, leaf = name.rpartition(".")
         if isinstance(network.modules.get(module), (nn.LayerNorm, nn.RMSNorm)):

@@ -19,6 +19,7 @@ from rainbownet.limit.coordinates import white_rows, write_rows
 from rainbownet.limit.fitting import LayerFit, LimitVisitor, Reservoir
 from rainbownet.limit.layers import LimitFeatures, LimitMap
 from rainbownet.limit.network import LimitNetwork
+from rainbownet.limit.own import own_limits
 from rainbownet.limit.plan import LayerPlan, plan_layers, preactivation
 from rainbownet.limit.substitution import FOLDER, key, with_layers
 from rainbownet.processes import distributed
@@ -55,6 +56,11 @@ def build_limit(
     the mean is exact, the variance is that of a channel of the reference instead of that of each of the neurons. The
     ridge of least squares is relative to the mean energy of a feature, so that its strength follows their number: with
     `LeastSquares` samples of growing width tend to the limit of no ridge, only near that of another.
+
+    Of a pre-norm transformer hidden neurons become layers; its heads, norms and stream are their own limits, see
+    `rainbownet.limit.own` (theory, 10). A stream with a non-linearity in it has none that is known: what a neuron adds
+    to depends on all of its earlier rows, so that its kernel is an average over draws of whole neurons, in as many
+    dimensions as these have numbers. A wide sample is such an average.
 
     With a mean (that of the law, or biases) the kernel of most non-linearities is an integral; that of ReLU takes less
     than half of the time, the rest goes to products of matrices.
@@ -104,10 +110,10 @@ def build_limit(
         raise RainbowError("loader: its inputs are complex; limits are computed for real networks")
     parameters = parameters_of(reference, fold=preset.norms == "folded")
     folded = {norm.name for norm in parameters.folded}
-    kept = kept_populations(reference, layers)
+    kept = kept_populations(reference, layers) | own_limits(rainbow, reference)
     drawn = {p.name: p for p in reference.populations if not p.frozen and p.name not in kept}
     if not drawn:
-        raise RainbowError("network: none of its layers is drawn, so it is its own limit")
+        raise RainbowError("network: none of its layers is drawn and has another limit than the trained neurons")
     names = {name: preactivation(reference, population, folded) for name, population in drawn.items()}
     plans = plan_layers(reference, drawn.keys(), folded)
     white, means = copy.deepcopy(reference.traced), {}
