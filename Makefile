@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 THREADS := 1
 PYTEST = OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4
 
-.PHONY: setup demo test test-older test-all lint bench mutants gallery docs clean
+.PHONY: setup demo test test-older test-all lint bench mutants gallery docs wheel clean
 
 setup: $(STAMP)
 
@@ -54,6 +54,10 @@ gallery: setup
 docs: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# As a stranger gets it: built, checked, installed where nothing else is, used and type-checked.
+wheel: setup
+	$(BIN)/python tools/wheel.py
 
 clean:
 	rm -rf .venv site demo.json demo.png

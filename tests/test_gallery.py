@@ -44,7 +44,7 @@ def test_a_notebook_has_every_cell(script):
     book = json.loads(pages.notebook(script))
     assert (book["nbformat"], book["nbformat_minor"]) == (4, 5)
     code = [cell["source"] for cell in book["cells"] if cell["cell_type"] == "code"]
-    assert code == [cell.text for cell in pages.read(script) if cell.is_code]
+    assert code == [pages.INSTALL.strip(), *(cell.text for cell in pages.read(script) if cell.is_code)]
     assert not any(
         re.search(r"\\\(|\?\?\?", cell["source"]) for cell in book["cells"] if cell["cell_type"] == "markdown"
     )

@@ -22,6 +22,12 @@ from typing import Any
 DOCS = Path(__file__).resolve().parents[1]
 FOLDERS = ("tutorial", "gallery")
 MARK = re.compile(r"^# %%(.*)\n", re.MULTILINE)
+INSTALL = """# On a machine that does not have the library yet, such as one of Colab.
+import importlib.util
+
+if importlib.util.find_spec("rainbownet") is None:
+    %pip install --quiet "rainbownet[train,plot,report]"
+"""
 QUESTION = re.compile(r'^\?\?\? question "(.*)"\n((?:\n| {4}.*\n?)+)', re.MULTILINE)
 
 
@@ -158,9 +164,10 @@ def page(script: Path) -> str:
 
 
 def notebook(script: Path) -> str:
-    """Return a script as a Jupyter notebook, without results."""
+    """Return a script as a Jupyter notebook, without results; its first code installs the library if need be."""
     cells = []
-    for number, cell in enumerate(read(script)):
+    title, *rest = read(script)
+    for number, cell in enumerate([title, Cell(INSTALL.strip(), is_code=True), *rest]):
         own: dict[str, Any] = {"id": f"cell-{number}", "metadata": {}}
         if cell.is_code:
             own |= {"cell_type": "code", "execution_count": None, "outputs": [], "source": cell.text}

@@ -34,7 +34,9 @@ def _roots(variance: Gram) -> tuple[Gram, Gram]:
 
 @dataclass(frozen=True)
 class PiecewiseLinear:
-    r"""The dual of :math:`\sigma(x) = \text{intercept} + \text{slope}\,x + \sum_i b_i \max(x - t_i, 0)`.
+    r"""The dual of a piecewise linear function.
+
+    .. math:: \sigma(x) = \text{intercept} + \text{slope}\,x + \sum_i b_i \max(x - t_i, 0)
 
     Its error, relative to :math:`\sqrt{(p + \mu^2)(q + \mu'^2)}`, is below 1e-9, see `density_integral`.
 
