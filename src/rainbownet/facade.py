@@ -293,6 +293,7 @@ def fit(
     flatten: Flatten | None = None,
     norms: Norms | None = None,
     head: str | Sequence[str] = "auto",
+    output: str | int | None = None,
     strict: bool = False,
     reference: str = "first",
     max_images: int | None = None,
@@ -307,7 +308,8 @@ def fit(
 
     Args:
         nets: A trained module, or a sequence of modules with the same operations and shapes.
-        loader: Yields inputs or (inputs, targets); see `AlignmentImages`.
+        loader: Yields inputs or (inputs, targets), or dictionaries of tensors by the names of the network's arguments;
+            see `AlignmentImages`.
         preset: How to fit, and the defaults of sampling; `"best"` or `"paper"` as well.
         law: The law of the neurons, an object or such as `"gaussian:rank=32"`; this option and the next five are
             those of the preset by default.
@@ -317,6 +319,8 @@ def fit(
         flatten: What maps act on at a flatten.
         norms: Whether batch norms are folded into the laws of the layers before them.
         head: Which layers are aligned but not drawn; `"auto"`: those that write the output.
+        output: Of a network that returns a dictionary, a tuple or a dataclass, the part that is taken, by name or
+            position; `logits` or else the first tensor of a dataclass by default.
         strict: Refuse a network of which something is kept trained for want of a rule, instead of a warning.
         reference: `"first"`: align to the first network; `"mean"`: to the mean of the aligned networks, aligned twice
             more (the first network remains the one whose channels are the basis).
@@ -357,7 +361,8 @@ def fit(
         raise RainbowError(f"reference: expected 'first' or 'mean', got {reference!r}")
     chosen = preset_of(preset).but(law=law, alignment=alignment, draw=draw, tie=tie, flatten=flatten, norms=norms)
     images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
-    return Rainbow(**vars(fit_laws(given, images, chosen, head=head, strict=strict, mean=reference == "mean")))
+    mean = reference == "mean"
+    return Rainbow(**vars(fit_laws(given, images, chosen, head=head, output=output, strict=strict, mean=mean)))
 
 
 def load(path: str | PathLike[str], *, network: nn.Module | None = None, trust: bool = False) -> Rainbow:

@@ -14,6 +14,7 @@ from rainbownet.aligned.rotate import rotated
 from rainbownet.checks import shown, whole, words_of
 from rainbownet.errors import ArchitectureError, DataError
 from rainbownet.graph import Network, folded_gains
+from rainbownet.graph.inputs import picked, run
 from rainbownet.rainbow.aligner import SampleAligner
 from rainbownet.rainbow.fit import aligned_neurons
 from rainbownet.rainbow.presets import BEST, Preset, preset_of
@@ -232,7 +233,7 @@ def _evaluate(net: nn.Module, images: AlignmentImages) -> tuple[float, float]:
     for inputs, targets in images.batches():
         if targets is None:
             raise DataError("test: a path is evaluated on (inputs, targets), got inputs alone")
-        outputs = net(inputs).flatten(0, max(targets.ndim - 1, 0))
+        outputs = picked(run(net, inputs)).flatten(0, max(targets.ndim - 1, 0))
         targets = targets.to(outputs.device).flatten()
         check_targets("test", targets, outputs)
         loss += cross_entropy(outputs, targets, reduction="sum").item()

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from rainbownet.errors import UnsupportedOp
+from rainbownet.graph.inputs import Batch
 from rainbownet.graph.nodes import example_values, fetch, unsupported
 from rainbownet.graph.ties import Ids, Ties
 
@@ -119,7 +120,7 @@ class Channels:
         DataError: If the network cannot be run on the example.
     """
 
-    def __init__(self, module: fx.GraphModule, example: Tensor) -> None:
+    def __init__(self, module: fx.GraphModule, example: Batch) -> None:
         self.module = module
         self.modules = dict(module.named_modules())
         self.values = example_values(module, example)

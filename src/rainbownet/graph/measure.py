@@ -13,6 +13,7 @@ from torch.utils.flop_counter import flop_registry
 
 from rainbownet.errors import FileError
 from rainbownet.files.reason import reason
+from rainbownet.graph.inputs import Batch, given
 from rainbownet.graph.nodes import evaluate
 
 MISFITS = (
@@ -97,7 +98,7 @@ def metered(stored: int, origin: str) -> Iterator[None]:
 
 
 @torch.no_grad()
-def measure(traced: fx.GraphModule, example: Tensor, *, stored: int, origin: str) -> None:
+def measure(traced: fx.GraphModule, example: Batch, *, stored: int, origin: str) -> None:
     """Run a network on tensors of the device `meta`, which have sizes but no memory, and refuse what does not fit.
 
     Args:
@@ -113,7 +114,10 @@ def measure(traced: fx.GraphModule, example: Tensor, *, stored: int, origin: str
     env: dict[fx.Node, Any] = {}
     with metered(stored, origin):
         for node in traced.graph.nodes:
-            env[node] = example if node.op == "placeholder" else _measured(traced, node, env, modules, origin)
+            if node.op == "placeholder":
+                env[node] = given(example, node)
+            else:
+                env[node] = _measured(traced, node, env, modules, origin)
 
 
 def _measured(

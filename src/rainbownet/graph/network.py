@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, fx, nn
 
 from rainbownet.checks import real, shown, words_of
 from rainbownet.errors import ArchitectureError, DataError, UnsupportedOp
 from rainbownet.graph.channels import Kept, Norm, Reader
 from rainbownet.graph.heads import Heads
+from rainbownet.graph.inputs import Batch, Named, joined
 from rainbownet.graph.module import graph_module
 from rainbownet.graph.nodes import unsupported
 from rainbownet.graph.population import Population
@@ -33,9 +33,12 @@ class Network:
     """A private copy of a module, traced, with what the other rooms need to know of it.
 
     Args:
-        module: Any module with one tensor input. It is copied, never changed.
-        example: A batch of inputs; two are enough. Its device and dtype are those the copy is put on.
+        module: Any module. It is copied, never changed.
+        example: A batch of inputs, a tensor or several by the names of arguments; two are enough. Its device is that
+            the copy is put on.
         head: `"auto"`: the layers that write the outputs are aligned, not drawn; or names of modules that are too.
+        output: Which part of a dictionary or dataclass that the module returns is taken, by name or position; `logits`
+            or the first tensor by default.
         strict: Whether to refuse a network of which something is kept trained for want of a rule.
         traced: Its graph, where that is known: then the module itself is taken, not a copy of it.
 
@@ -44,6 +47,7 @@ class Network:
         traced: Its graph; the two share parameters.
         example: Two inputs.
         modules: The submodules, by name.
+        output: What is taken of what the module returns, as given.
         populations: The populations of neurons, in order of execution.
         readers: The parameters that read an activation, in order of execution.
         norms: The batch normalisations, in order of execution.
@@ -64,9 +68,10 @@ class Network:
     def __init__(
         self,
         module: nn.Module,
-        example: Tensor,
+        example: Batch | Mapping[str, Tensor],
         *,
         head: str | Sequence[str] = "auto",
+        output: str | int | None = None,
         strict: bool = False,
         traced: fx.GraphModule | None = None,
     ) -> None:
@@ -74,10 +79,12 @@ class Network:
         names = list(words_of("head", names, error=ArchitectureError))
         if not names:
             raise ArchitectureError("head is empty; names of modules, or 'auto', are needed")
-        if not isinstance(example, Tensor):
+        if isinstance(example, Mapping):
+            example = Named(example)
+        if not isinstance(example, Tensor | Named):
             raise DataError(f"example is {shown(example)}; a tensor of two inputs or more is needed")
         if traced is None:
-            root, traced = copy_and_trace(module, _two(example))
+            root, traced = copy_and_trace(module, _two(example), output=output)
         else:
             root = module
         if all(value.device == example.device for value in (*root.parameters(), *root.buffers())):
@@ -86,7 +93,7 @@ class Network:
             self.root = root.to(example.device)
             self.traced = graph_module(self.root, traced.graph)
         self.example = _two(example)
-        self.head = head
+        self.head, self.output = head, output
         self._found = propagate(self.traced, self.example, heads=[name for name in names if name != "auto"])
         if strict and self.kept_by:
             raise UnsupportedOp(self.kept_by[0].why)
@@ -175,10 +182,10 @@ class Network:
         known = self._found.parameters.get(name)
         return known is not None and known.statistic
 
-    def like(self, example: Tensor) -> Network:
+    def like(self, example: Batch) -> Network:
         """Return a copy on the device of an example, checked to run on it."""
         root, traced = copied_module(self.root, self.traced)
-        return Network(root, example, head=self.head, traced=traced)
+        return Network(root, example, head=self.head, output=self.output, traced=traced)
 
     def resized(self, width: Width, *, keep: Collection[str] = ()) -> Network:
         """Return an untrained network of the same structure with other numbers of neurons.
@@ -195,7 +202,7 @@ class Network:
         factors = self._factors(width, keep)
         count = Counter(self._found.solved.neuron, self._found.owners, factors)
         root, traced = resized_module(self.root, self.traced, self._found, count, self.example)
-        network = Network(root, self.example, head=self.head, traced=traced)
+        network = Network(root, self.example, head=self.head, output=self.output, traced=traced)
         mine, theirs = ({p.key for p in net.populations} for net in (self, network))
         if mine != theirs:
             raise ArchitectureError(
@@ -276,6 +283,6 @@ class Network:
         return unsupported(node, self.modules, need)
 
 
-def _two(example: Tensor) -> Tensor:
+def _two(example: Batch) -> Batch:
     """Return two inputs: with one, the batch axis could not be told from an axis of size one."""
-    return example[:2] if len(example) > 1 else torch.cat([example, example])
+    return example[:2] if len(example) > 1 else joined([example, example])

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from rainbownet.errors import DataError, UnsupportedOp
+from rainbownet.graph.inputs import Batch, dtypes_of, given, shapes_of
 
 
 def operation_name(target: Any) -> str:
@@ -69,7 +70,7 @@ def evaluate(module: nn.Module, node: fx.Node, env: dict[fx.Node, Any], modules:
 
 
 def evaluate_checked(
-    module: nn.Module, node: fx.Node, env: dict[fx.Node, Any], modules: Mapping[str, nn.Module], example: Tensor
+    module: nn.Module, node: fx.Node, env: dict[fx.Node, Any], modules: Mapping[str, nn.Module], example: Batch
 ) -> Any:
     """Evaluate one node on an example.
 
@@ -81,13 +82,13 @@ def evaluate_checked(
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         place = node.target if node.op == "call_module" else f"{node.name} ({node.op} {node.target})"
         raise DataError(
-            f"layer {place!r} cannot be evaluated on inputs of shape {tuple(example.shape)} and dtype "
-            f"{example.dtype}: {error}"
+            f"layer {place!r} cannot be evaluated on inputs of shape {shapes_of(example)} and dtype "
+            f"{dtypes_of(example)}: {error}"
         ) from error
 
 
 @torch.no_grad()
-def example_values(module: fx.GraphModule, example: Tensor) -> dict[fx.Node, Any]:
+def example_values(module: fx.GraphModule, example: Batch) -> dict[fx.Node, Any]:
     """Run a graph module on an example and return the value of every node.
 
     Args:
@@ -104,7 +105,7 @@ def example_values(module: fx.GraphModule, example: Tensor) -> dict[fx.Node, Any
     modules = dict(module.named_modules())
     for node in module.graph.nodes:
         if node.op == "placeholder":
-            env[node] = example
+            env[node] = given(example, node)
             continue
         env[node] = evaluate_checked(module, node, env, modules, example)
     return env

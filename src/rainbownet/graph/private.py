@@ -56,6 +56,9 @@ def private_copy(module: nn.Module) -> nn.Module:
             RainbowWarning,
             stacklevel=2,
         )
+    _untie_tables(result)
+    if getattr(config := getattr(result, "config", None), "use_cache", False):
+        config.use_cache = False  # what a language model would keep of its queries and keys for the next token
     for child in result.modules():
         for name, value in vars(child).items():
             if name.endswith("_hooks") and isinstance(value, dict):
@@ -106,6 +109,22 @@ def _check_readable(module: nn.Module) -> None:
                 f"network: parameter {name!r} is of type {value.dtype}, and statistics need float32 or float64: pass "
                 "copy.deepcopy(network).float()"
             )
+
+
+def _untie_tables(module: nn.Module) -> None:
+    """Give every user of a table of embeddings that is shared, such as a head, its own copy of it, in place.
+
+    A table writes neurons and a head reads them: in a sample they are no longer one matrix.
+    """
+    owners: dict[int, list[tuple[nn.Module, str]]] = {}
+    for child in module.modules():
+        for name, value in child._parameters.items():
+            if value is not None:
+                owners.setdefault(id(value), []).append((child, name))
+    for found in owners.values():
+        if len(found) > 1 and any(isinstance(owner, nn.Embedding) for owner, _ in found):
+            for owner, name in found[1:]:
+                owner._parameters[name] = nn.Parameter(owner._parameters[name].detach().clone())  # type: ignore[union-attr]
 
 
 def _bake(module: nn.Module) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from rainbownet.graph.channels import (
     Rewrite,
 )
 from rainbownet.graph.heads import Heads, find_heads
+from rainbownet.graph.inputs import Batch
 from rainbownet.graph.keep import all_ids, keep_late, reported
 from rainbownet.graph.nodes import evaluate
 from rainbownet.graph.pointwise import is_pointwise
@@ -68,7 +69,7 @@ class Propagation:
     heads: tuple[Heads, ...]
 
 
-def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] = ()) -> Propagation:
+def propagate(module: fx.GraphModule, example: Batch, *, heads: Sequence[str] = ()) -> Propagation:
     """Find the channels, the readers and the populations of a traced network.
 
     Args:
@@ -107,7 +108,7 @@ def propagate(module: fx.GraphModule, example: Tensor, *, heads: Sequence[str] =
     )
 
 
-def apply_rules(module: fx.GraphModule, example: Tensor) -> Channels:
+def apply_rules(module: fx.GraphModule, example: Batch) -> Channels:
     """Return what the rules declare of a traced network, node by node.
 
     Raises:

@@ -16,6 +16,7 @@ from rainbownet.errors import FileError
 from rainbownet.files.closed_list import ATTRIBUTES, FUNCTIONS, METHODS, MODULES
 from rainbownet.files.reason import reason
 from rainbownet.files.strict import check_fields
+from rainbownet.graph.inputs import Batch
 from rainbownet.graph.measure import MISFITS, capacity, measure
 from rainbownet.graph.vocabulary import DTYPES, arguments_of, function_named
 
@@ -32,7 +33,7 @@ _LEVELS = 12
 
 
 def from_program(
-    program: Any, *, origin: str = "program", example: Tensor | None = None, stored: int | None = None
+    program: Any, *, origin: str = "program", example: Batch | None = None, stored: int | None = None
 ) -> fx.GraphModule:
     """Build the network a program describes, its parameters zero.
 
@@ -225,9 +226,10 @@ def _add_node(graph: fx.Graph, description: Any, nodes: dict[str, fx.Node], prog
 
 def _check_ends(graph: fx.Graph) -> None:
     ops = [node.op for node in graph.nodes]
-    if ops.count("placeholder") != 1 or ops[0] != "placeholder" or ops.count("output") != 1 or ops[-1] != "output":
+    count = ops.count("placeholder")
+    if not count or ops[:count] != ["placeholder"] * count or ops.count("output") != 1 or ops[-1] != "output":
         raise _Refused(
-            "the network described in the file cannot be rebuilt: it needs one input, first, one output, last"
+            "the network described in the file cannot be rebuilt: it needs inputs, first, and one output, last"
         )
 
 

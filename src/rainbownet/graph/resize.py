@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError
+from rainbownet.graph.exported import CONSTANT
+from rainbownet.graph.inputs import Batch, given
 from rainbownet.graph.module import graph_module
 from rainbownet.graph.nodes import evaluate_checked, fetch
 from rainbownet.graph.population import Owners
 from rainbownet.graph.private import private_copy
 from rainbownet.graph.propagate import Propagation
 from rainbownet.graph.ties import Ids
-from rainbownet.graph.trace import CONSTANT
 
 
 class Counter:
@@ -67,7 +68,7 @@ class Counter:
 
 
 def resized_module(
-    root: nn.Module, traced: fx.GraphModule, p: Propagation, count: Counter, example: Tensor
+    root: nn.Module, traced: fx.GraphModule, p: Propagation, count: Counter, example: Batch
 ) -> tuple[nn.Module, fx.GraphModule]:
     """Return a copy of a module, and of its graph, with parameters and constants resized.
 
@@ -133,7 +134,7 @@ def _rewrite(new: fx.GraphModule, p: Propagation, count: Counter) -> bool:
 
 
 @torch.no_grad()
-def _correct_sizes(new: fx.GraphModule, p: Propagation, count: Counter, example: Tensor) -> bool:
+def _correct_sizes(new: fx.GraphModule, p: Propagation, count: Counter, example: Batch) -> bool:
     """Put what computed sizes must be in the place of those that are not; return whether any was."""
     if not count.resizes or not p.sizes:
         return False
@@ -146,7 +147,10 @@ def _correct_sizes(new: fx.GraphModule, p: Propagation, count: Counter, example:
             if env[computed] != right:
                 node.args = fx.map_arg(node.args, lambda n, c=computed, right=right: right if n is c else n)
                 changed = True
-        env[node] = example if node.op == "placeholder" else evaluate_checked(new, node, env, modules, example)
+        if node.op == "placeholder":
+            env[node] = given(example, node)
+        else:
+            env[node] = evaluate_checked(new, node, env, modules, example)
     if changed:
         new.recompile()
     return changed

@@ -2,7 +2,7 @@
 
 import inspect
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -12,14 +12,14 @@ from jaxtyping import config
 from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError, RainbowError
+from rainbownet.graph.exported import CONSTANT, export, is_exported, of_torch
+from rainbownet.graph.forms import with_plain_forms
+from rainbownet.graph.inputs import Batch, Named, given, run, taken
 from rainbownet.graph.module import graph_module, with_norm_modules
 from rainbownet.graph.multihead import EXPANDED, attend, is_written_out
 from rainbownet.graph.nodes import evaluate_checked, operation_name
 from rainbownet.graph.private import private_copy
 from rainbownet.graph.rules.table import leaf_modules
-
-CONSTANT = "_tensor_constant"
-"""What torch.fx calls tensors that the forward pass computes without its inputs, a number following."""
 
 _OUT_OF_PLACE = {
     operator.iadd: operator.add,
@@ -35,14 +35,30 @@ class _Tracer(fx.Tracer):
 
     Args:
         example: Inputs, so that code may ask for shapes and branch on them: every node is evaluated as it is made.
+        inputs: Names of the arguments that get inputs; the others have their defaults.
+        output: What is taken of what the module returns.
     """
 
     proxy_buffer_attributes = True  # so that what code computes of a buffer is recorded, not done once
 
-    def __init__(self, example: Tensor | None) -> None:
+    def __init__(self, example: Batch | None, inputs: Sequence[str], output: str | int | None) -> None:
         super().__init__()
-        self.example = example
+        self.example, self.inputs, self.output = example, inputs, output
+        self.took = False
         self.values: dict[fx.Node, Any] = {}
+
+    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> tuple[Any, list[Any]]:
+        """Give proxies to the arguments that get inputs, and take the output of what comes back."""
+        proxies = [self.create_proxy("placeholder", name, (), {}) for name in self.inputs]
+
+        def forward(root: nn.Module, *given: Any) -> Any:
+            named = isinstance(self.example, Named)
+            result = root_fn(root, **dict(zip(self.inputs, given, strict=True))) if named else root_fn(root, *given)
+            chosen = taken(result, self.output)
+            self.took = chosen is not result
+            return chosen
+
+        return forward, [self.root, *proxies]
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if isinstance(m, leaf_modules()):
@@ -61,10 +77,7 @@ class _Tracer(fx.Tracer):
         if self.example is None or kind == "output":
             return node
         if kind == "placeholder":
-            # Further inputs have defaults, which the tracer puts in their place.
-            self.values[node] = None if self.values else self.example
-        elif node.target is torch._assert:
-            self.values[node] = None
+            self.values[node] = given(self.example, node)
         elif all(source in self.values for source in node.all_input_nodes):
             with torch.no_grad(), _modules_as_they_are():
                 self.values[node] = evaluate_checked(self.root, node, self.values, self._modules, self.example)
@@ -148,18 +161,22 @@ class _Known(fx.Proxy):
         return value
 
 
-def symbolic_trace(module: nn.Module, example: Tensor | None = None) -> fx.GraphModule:
+def symbolic_trace(module: nn.Module, example: Batch | None = None) -> fx.GraphModule:
     """Return the trace of a private copy of a module; see `copy_and_trace`."""
     return copy_and_trace(module, example)[1]
 
 
-def copy_and_trace(module: nn.Module, example: Tensor | None = None) -> tuple[nn.Module, fx.GraphModule]:
-    """Copy a module and trace the copy with torch.fx.
+def copy_and_trace(
+    module: nn.Module, example: Batch | None = None, *, output: str | int | None = None
+) -> tuple[nn.Module, fx.GraphModule]:
+    """Copy a module and trace the copy with torch.fx, or where that fails with torch.export.
 
     Args:
-        module: Any module with one tensor input. It is neither changed nor put in another mode.
+        module: Any module, those of programs of torch.export (`program.module()`) included. It is neither changed nor
+            put in another mode.
         example: Inputs. With them code may branch on shapes, count and loop over channels; sizes that it computes from
             shapes still follow the widths.
+        output: Which part of a dictionary or dataclass that the module returns is taken, by name or position.
 
     Returns:
         The copy, and a graph module whose submodules and parameters are the copy's and have the user's names. Names of
@@ -170,36 +187,73 @@ def copy_and_trace(module: nn.Module, example: Tensor | None = None) -> tuple[nn
         DataError: If the module cannot be run on the example, naming the layer.
     """
     root = private_copy(module)
+    named = isinstance(example, Named)
     if isinstance(root, fx.GraphModule):
-        root.graph = _renamed(root.graph)
+        if is_exported(root):
+            root = of_torch(root)
+        root.graph = _renamed(root.graph, named)
         return root, root
-    needed = [p for p in inspect.signature(root.forward).parameters.values() if p.default is p.empty and p.kind < 2]
-    if len(needed) > 1:
-        raise ArchitectureError(f"network {type(root).__name__} has {len(needed)} inputs; one tensor is supported")
+    inputs = _inputs(root, example)
+    tracer = _Tracer(example, inputs, output)
     try:
-        defaults = _defaults(root)
         with _shapes_unchecked():
-            graph = _Tracer(example).trace(root, concrete_args=defaults)
-    except RainbowError:
-        raise
+            graph = tracer.trace(root)
     except Exception as error:
+        found = None if example is None else _exported(root, example, output)
+        if found is not None:
+            found.graph = _renamed(found.graph, named)
+            return found, found
+        if isinstance(error, RainbowError):
+            raise
         raise ArchitectureError(
             f"network {type(root).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}. The "
             "forward pass must not branch on the values of tensors: move such code into a module of its own and give "
             "that module a rule with rainbownet.graph.register(..., leaf=True), or pass a network whose "
             "forward is a fixed graph."
         ) from error
-    inputs = [node for node in graph.nodes if node.op == "placeholder"]
-    if (count := len(inputs) - len(defaults)) != 1:
-        raise ArchitectureError(f"network {type(root).__name__} has {count} inputs; one tensor is supported")
-    for extra in inputs[1:]:
-        _erase(extra)
     _keep_constants(root, graph)
     with_norm_modules(root, graph)
+    with_plain_forms(graph)
     traced = graph_module(root, graph)
     _functionalise(traced)
-    traced.graph = _renamed(traced.graph)
-    return root, traced
+    traced.graph = _renamed(traced.graph, named)
+    return (traced if named or tracer.took else root), traced
+
+
+def _exported(root: nn.Module, example: Batch, output: str | int | None) -> fx.GraphModule | None:
+    """Trace a module with torch.export; nothing where it cannot be run, or that fails too."""
+    try:
+        with torch.no_grad():
+            run(root, example)
+        return export(root, example, output)
+    except Exception:
+        # Export and the user's code raise anything; what torch.fx said of the same module is what is reported.
+        return None
+
+
+def _inputs(root: nn.Module, example: Batch | None) -> list[str]:
+    """Return the names of the arguments that get inputs."""
+    known = inspect.signature(root.forward).parameters
+    free = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    names = [name for name, p in known.items() if p.kind < p.VAR_POSITIONAL or p.kind is p.KEYWORD_ONLY]
+    needed = [name for name in names if known[name].default is inspect.Parameter.empty]
+    what = f"network {type(root).__name__}"
+    if isinstance(example, Named):
+        given = list(example.tensors)
+        if unknown := [name for name in given if name not in names and not free]:
+            raise ArchitectureError(
+                f"{what} has no input {unknown[0]!r}; it takes {', '.join(names)}: name the keys of a batch that are "
+                "its inputs, AlignmentImages(loader, inputs=...)"
+            )
+        if missing := [name for name in needed if name not in given]:
+            raise ArchitectureError(f"{what} needs an input {missing[0]!r}, and a batch has {', '.join(given)} only")
+        return given
+    if len(needed) > 1:
+        raise ArchitectureError(
+            f"{what} has {len(needed)} inputs, {', '.join(needed)}; give batches that are dictionaries of tensors by "
+            "these names"
+        )
+    return [*needed, *names, "inputs"][:1]
 
 
 def _keep_constants(root: nn.Module, graph: fx.Graph) -> None:
@@ -210,13 +264,13 @@ def _keep_constants(root: nn.Module, graph: fx.Graph) -> None:
             root.register_buffer(name, vars(root).pop(name), persistent=False)
 
 
-def _renamed(graph: fx.Graph) -> fx.Graph:
-    """Return a copy of a graph in which nodes are named by what they do."""
+def _renamed(graph: fx.Graph, named: bool = False) -> fx.Graph:
+    """Return a copy of a graph in which nodes are named by what they do, inputs as they are where these are several."""
     new = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     for node in graph.nodes:
         if node.op == "placeholder":
-            name = "inputs"
+            name = str(node.target) if named else "inputs"
         elif node.op in ("call_function", "call_method"):
             name = operation_name(node.target).rpartition(".")[2]
         else:
@@ -237,19 +291,6 @@ def _shapes_unchecked() -> Iterator[None]:
         yield
     finally:
         config.update("jaxtyping_disable", before)
-
-
-def _defaults(root: nn.Module) -> dict[str, Any]:
-    """Return the values of the further inputs that have one; code may branch on them."""
-    parameters = list(inspect.signature(root.forward).parameters.values())[1:]
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
-
-
-def _erase(node: fx.Node) -> None:
-    """Erase an input that has a fixed value; its only uses are assertions of that value."""
-    for user in list(node.users):
-        _erase(user)
-    node.graph.erase_node(node)
 
 
 def _functionalise(traced: fx.GraphModule) -> None:

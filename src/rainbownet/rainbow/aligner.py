@@ -220,8 +220,9 @@ class SampleAligner(Visitor):
         moment = self._moments[node, k].all_reduce()
         module: Any = network.modules[str(node.target)]
         if node in self._batch:
-            module.running_mean = moment.mean.to(network.example.dtype)
-            module.running_var = moment.variance.to(network.example.dtype)
+            real = next(iter(network.parameters.values())).dtype.to_real()
+            module.running_mean = moment.mean.to(real)
+            module.running_var = moment.variance.to(real)
         else:
             module.running_mean.copy_(moment.mean)
             module.running_var.copy_(moment.variance)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from rainbownet.checks import path_of, shown
 from rainbownet.errors import ArchitectureError, FileError, RainbowError, UnsupportedOp
@@ -17,6 +17,7 @@ from rainbownet.files.reason import reason
 from rainbownet.files.strict import check_fields, parse_json
 from rainbownet.files.tensors import read_tensors, write_tensors
 from rainbownet.graph import Network
+from rainbownet.graph.inputs import Batch, Named
 from rainbownet.graph.measure import MISFITS, metered
 from rainbownet.graph.program import to_program
 from rainbownet.graph.rebuild import from_program
@@ -29,6 +30,8 @@ FORMAT = 2
 """A file without neurons of its own, where the laws keep the reference's, is of format 1 and read by every version."""
 _INPUTS = 1 << 23
 """Numbers in an example: two colour images of 1182 × 1182."""
+_NAMES = 64
+"""Inputs of a network."""
 _PRODUCT = 1 << 24
 _PARTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)
 _FIELDS = {
@@ -99,7 +102,8 @@ def save(
         "architecture": None if architecture is None else {"name": architecture, "kwargs": kwargs or {}},
         "program": program,
         "head": network.head if isinstance(network.head, str) else list(network.head),
-        "example": {"shape": list(network.example.shape), "dtype": str(network.example.dtype)},
+        "example": _described(network.example),
+        "output": network.output,
         "preset": rainbow.preset.to_dict(),
         "laws": laws,
         "networks": rainbow.networks,
@@ -133,7 +137,7 @@ def read(path: str | PathLike[str], *, network: nn.Module | None = None, trust: 
             reference = _network(path, metadata, tensors, example, trust)
             laws = _assemble(path, reference, metadata, tensors, preset)
     else:
-        reference = Network(network, example, head=head)
+        reference = Network(network, example, head=head, output=_output(path, metadata))
         try:
             laws = _assemble(path, reference, metadata, tensors, preset)
         except MISFITS as error:
@@ -191,7 +195,22 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return check_fields(metadata, _FIELDS, str(path), "rainbow file"), tensors
 
 
-def _example(path: Path, described: Any) -> Tensor:
+def _described(example: Batch) -> dict[str, Any]:
+    """Describe inputs: their shape and type, of several by name."""
+    if isinstance(example, Named):
+        return {"named": {name: _described(value) for name, value in example.tensors.items()}}
+    return {"shape": list(example.shape), "dtype": str(example.dtype)}
+
+
+def _example(path: Path, described: Any) -> Batch:
+    if isinstance(named := described.get("named"), dict) and named:
+        if len(named) > _NAMES or not all(name.isidentifier() for name in named):
+            raise FileError(f"{path}: not a complete rainbow file: its example is {described!r:.80}")
+        return Named({name: _one_example(path, own) for name, own in named.items()})
+    return _one_example(path, described)
+
+
+def _one_example(path: Path, described: Any) -> Tensor:
     described = check_fields(described, {"shape": list, "dtype": str}, str(path), "rainbow file")
     shape, dtype = described["shape"], DTYPES.get(described["dtype"])
     if dtype is None or not all(type(size) is int and size > 0 for size in shape) or not shape:
@@ -201,9 +220,18 @@ def _example(path: Path, described: Any) -> Tensor:
     return torch.zeros(shape, dtype=dtype)
 
 
-def _network(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor], example: Tensor, trust: bool) -> Network:
+def _output(path: Path, metadata: dict[str, Any]) -> str | int | None:
+    """Return which part of what the network returns is taken; older files do not say."""
+    output = metadata.get("output")
+    if not isinstance(output, str | int | None) or isinstance(output, bool):
+        raise FileError(f"{path}: not a complete rainbow file: its output is {output!r:.80}")
+    return output
+
+
+def _network(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor], example: Batch, trust: bool) -> Network:
     """Build the reference network from the file alone."""
     stored, head = sum(t.numel() for t in tensors.values()), metadata["head"]
+    output = _output(path, metadata)
     if metadata["program"] is not None:
         module = from_program(metadata["program"], origin=str(path), example=example, stored=stored)
         return Network(module, example, head=head)
@@ -221,13 +249,13 @@ def _network(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor], e
         )
     if trust:
         try:
-            return Network(resolve_network(name, kwargs), example, head=head)
+            return Network(resolve_network(name, kwargs), example, head=head, output=output)
         except ArchitectureError as error:
             raise FileError(f"{path}: its network cannot be built ({error}); pass network= to load") from error
     with metered(stored, str(path)):
         module = resolve_network(name, kwargs)
     with metered(stored + sum(p.numel() for p in module.parameters()), str(path)):
-        return Network(module, example, head=head)
+        return Network(module, example, head=head, output=output)
 
 
 def _assemble(
@@ -269,7 +297,8 @@ def _check_architecture(network: Network, architecture: str, kwargs: dict[str, A
     except (TypeError, ValueError) as error:
         raise ArchitectureError(f"kwargs: {kwargs!r:.200} cannot be written to a file ({error})") from error
     own, made = network.root.state_dict(), resolve_network(architecture, kwargs).state_dict()
-    for key in sorted(set(own) | set(made)):
+    unused = isinstance(network.root, fx.GraphModule)  # it holds the parameters that its graph uses
+    for key in sorted(set(own) if unused else set(own) | set(made)):
         shapes = [tuple(state[key].shape) if key in state else "absent" for state in (made, own)]
         if shapes[0] != shapes[1]:
             raise ArchitectureError(

@@ -16,6 +16,7 @@ from rainbownet.aligned.basis import read_through
 from rainbownet.aligned.permute import matched_heads
 from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
+from rainbownet.graph.inputs import Batch, Named, run, tensors_of
 from rainbownet.graph.private import fixed_parameters
 from rainbownet.laws import FittedLaw, Gaussian, Law
 from rainbownet.rainbow.data import Neurons, RainbowData, changed, kept_parameters, realise, rows_of, rows_of_laws
@@ -31,6 +32,7 @@ def fit_laws(
     preset: Preset,
     *,
     head: str | Sequence[str] = "auto",
+    output: str | int | None = None,
     strict: bool = False,
     mean: bool = False,
 ) -> RainbowData:
@@ -41,10 +43,11 @@ def fit_laws(
         images: The images to align on.
         preset: How to fit.
         head: Which layers are aligned but not drawn.
+        output: Which part of a dictionary or dataclass that networks return is taken.
         strict: Refuse a network of which something is kept trained for want of a rule, instead of a warning.
         mean: Whether to align to the mean of the aligned networks instead of to the first one.
     """
-    networks = [Network(module, images.example, head=head, strict=strict) for module in modules]
+    networks = [Network(module, images.example, head=head, output=output, strict=strict) for module in modules]
     _warn_of_kept(networks[0], type(modules[0]).__name__)
     for i, network in enumerate(networks):
         networks[0].check_same(network, f"network {i}")
@@ -105,8 +108,8 @@ def _with_laws(
     realise(network, neurons[0].rows, preset, kept)
     example = images.example
     provenance: dict[str, Any] = {
-        "input": {"shape": list(example.shape[1:]), "dtype": str(example.dtype)},
-        "fingerprint": hashlib.sha256(example.cpu().contiguous().numpy().tobytes()).hexdigest()[:16],
+        "input": _described(example),
+        "fingerprint": _fingerprint(example),
         **images.origin,
     }
     if cut := changed(neurons[0].rows, laws):
@@ -120,6 +123,18 @@ def _with_laws(
             stacklevel=4,
         )
     return RainbowData(network, laws, preset, len(neurons), provenance, alignment)
+
+
+def _described(example: Batch) -> dict[str, Any]:
+    """Describe one input: its shape and type, of several tensors by name."""
+    if isinstance(example, Named):
+        return {name: _described(value) for name, value in example.tensors.items()}
+    return {"shape": list(example.shape[1:]), "dtype": str(example.dtype)}
+
+
+def _fingerprint(example: Batch) -> str:
+    parts = [value.cpu().contiguous().numpy().tobytes() for value in tensors_of(example)]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def change_of_outputs(network: Network, laws: Mapping[str, FittedLaw], preset: Preset) -> float:
@@ -136,7 +151,7 @@ def change_of_outputs(network: Network, laws: Mapping[str, FittedLaw], preset: P
     cut = network.like(network.example)
     realise(cut, rows_of_laws(laws), preset)
     with torch.no_grad():
-        pairs = [tree_leaves(own.root(own.example)) for own in (network, cut)]
+        pairs = [tree_leaves(run(own.root, own.example)) for own in (network, cut)]
     square = [(b - a, a) for a, b in zip(*pairs, strict=True) if isinstance(a, Tensor)]
     gone, whole = (sum(part[k].abs().double().square().sum().item() for part in square) for k in (0, 1))
     return math.sqrt(gone / max(whole, torch.finfo(torch.float64).tiny))

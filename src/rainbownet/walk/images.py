@@ -13,6 +13,7 @@ from torch.utils.data.distributed import DistributedSampler
 from rainbownet.checks import device_of_name, number_of_bytes, share, whole
 from rainbownet.errors import DataError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
+from rainbownet.graph.inputs import Batch, Named, dtypes_of, joined, shapes_of, tensors_of
 from rainbownet.processes import distributed, sum_over_ranks
 from rainbownet.walk.batches import Inputs, batches_of, inputs_and_targets
 from rainbownet.walk.lockstep import Chunk, Visitor, WalkReport, walk
@@ -43,8 +44,9 @@ class AlignmentImages:
         budget: Bytes of activations held in memory, a number or such as `"2GiB"`; what exceeds them goes to disk. By
             default 4 GiB, or half of what is free on a GPU.
         device: Where to compute; that of the loader's images by default.
-        inputs: Where a batch has its inputs, if it is a dictionary or has another order: a key, a pair of keys of
-            inputs and targets, or a function of the batch that returns inputs or (inputs, targets).
+        inputs: Where a batch has its inputs, if not first: a key, a pair of keys of inputs and targets, a list of keys
+            of several inputs, or a function of the batch that returns inputs or (inputs, targets). Of a dictionary all
+            tensors are inputs by default, named as arguments of the network, but for `labels` or `label`: targets.
         shard: Whether processes share the images. Say False where each process has a loader of its own images; a
             DataLoader with a `DistributedSampler` is known to be one.
 
@@ -90,7 +92,7 @@ class AlignmentImages:
         first = next((pair for batch in opened if len((pair := inputs_and_targets(batch, inputs))[0])), None)
         if first is None:
             raise DataError("loader: it yields no images; an iterator that was used up must be made anew")
-        self._opened: Iterator[tuple[Tensor, Tensor | None]] | None = chain([first], self._pairs(opened))
+        self._opened: Iterator[tuple[Batch, Tensor | None]] | None = chain([first], self._pairs(opened))
         self.example = first[0] if place is None else first[0].to(place)
         self._check(first[0])
         self.budget = default_budget(self.example) if given is None else given
@@ -203,13 +205,13 @@ class AlignmentImages:
                 order = torch.argsort(held.to(torch.int8), stable=True)
                 inputs, targets, numbers = inputs[order.to(inputs.device)], _taken(targets, order), numbers[order]
             self.targets.append(targets)
-            alive = alive or bool(inputs.any())
+            alive = alive or any(bool(value.any()) for value in tensors_of(inputs))
             yield Chunk(index, inputs.to(self.example.device), fitted, numbers)
             if seen is not None:
                 seen(self.images, int(limit) if math.isfinite(limit) else self.images)
         self._check_end(alive, every or 1)
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def batches(self) -> Iterator[tuple[Batch, Tensor | None]]:
         """Yield inputs and targets as the loader has them, all of them and in each process, on the device."""
         self.check_passes(1, "a pass")
         pairs, self._opened = self._opened or self._pairs(iter(self._batches)), None
@@ -217,12 +219,12 @@ class AlignmentImages:
             self._check(inputs)
             yield inputs.to(self.example.device), targets
 
-    def _pairs(self, batches: Iterator[Any]) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def _pairs(self, batches: Iterator[Any]) -> Iterator[tuple[Batch, Tensor | None]]:
         return (inputs_and_targets(batch, self._inputs) for batch in batches)
 
     def _own(
-        self, pairs: Iterator[tuple[Tensor, Tensor | None]], limit: int | float, block: int
-    ) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
+        self, pairs: Iterator[tuple[Batch, Tensor | None]], limit: int | float, block: int
+    ) -> Iterator[tuple[Batch, Tensor | None, Tensor]]:
         """Yield the images of this process, checked, with their numbers among those of all processes."""
         rank, world = _place() if self._shard else (0, 1)
         for inputs, targets in pairs:
@@ -241,32 +243,34 @@ class AlignmentImages:
 
     @staticmethod
     def _cut(
-        parts: Iterator[tuple[Tensor, Tensor | None, Tensor]], size: int
-    ) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
+        parts: Iterator[tuple[Batch, Tensor | None, Tensor]], size: int
+    ) -> Iterator[tuple[Batch, Tensor | None, Tensor]]:
         """Yield parts of one size, and the rest."""
-        waiting: list[tuple[Tensor, Tensor | None, Tensor]] = []
+        waiting: list[tuple[Batch, Tensor | None, Tensor]] = []
         count = 0
         for part in parts:
             waiting.append(part)
             count += len(part[0])
             while count >= size:
-                inputs, targets, numbers = _joined(waiting)
+                inputs, targets, numbers = _together(waiting)
                 waiting = [(inputs[size:], None if targets is None else targets[size:], numbers[size:])]
                 count -= size
                 yield inputs[:size], None if targets is None else targets[:size], numbers[:size]
         if count:
-            yield _joined(waiting)
+            yield _together(waiting)
 
-    def _check(self, inputs: Tensor) -> None:
-        if inputs.shape[1:] != self.example.shape[1:] or inputs.dtype != self.example.dtype:
+    def _check(self, inputs: Batch) -> None:
+        kinds = [(shapes_of(batch, 1), dtypes_of(batch)) for batch in (inputs, self.example)]
+        if kinds[0] != kinds[1]:
             raise DataError(
-                f"loader: inputs of shape {tuple(inputs.shape[1:])} and dtype {inputs.dtype} after some of shape "
-                f"{tuple(self.example.shape[1:])} and dtype {self.example.dtype}"
+                f"loader: inputs of shape {kinds[0][0]} and dtype {kinds[0][1]} after some of shape {kinds[1][0]} and "
+                f"dtype {kinds[1][1]}{'; pad them to one length' if isinstance(inputs, Named) else ''}"
             )
-        if inputs.is_meta:
-            raise DataError("loader: inputs are on the meta device, where tensors hold no numbers")
-        if not torch.isfinite(inputs).all():
-            raise DataError("loader: inputs hold NaN or infinite values")
+        for value in tensors_of(inputs):
+            if value.is_meta:
+                raise DataError("loader: inputs are on the meta device, where tensors hold no numbers")
+            if not torch.isfinite(value).all():
+                raise DataError("loader: inputs hold NaN or infinite values")
 
     def _check_end(self, alive: bool, block: int) -> None:
         _, world = _place()
@@ -295,10 +299,10 @@ def _taken(targets: Tensor | None, order: Tensor) -> Tensor | None:
     return None if targets is None else targets[order.to(targets.device)]
 
 
-def _joined(parts: list[tuple[Tensor, Tensor | None, Tensor]]) -> tuple[Tensor, Tensor | None, Tensor]:
+def _together(parts: list[tuple[Batch, Tensor | None, Tensor]]) -> tuple[Batch, Tensor | None, Tensor]:
     if len(parts) == 1:
         return parts[0]
     parts = [part for part in parts if len(part[0])] or parts[:1]
     targets = [t for _, t, _ in parts if t is not None]
-    joined = torch.cat(targets) if len(targets) == len(parts) else None
-    return torch.cat([x for x, _, _ in parts]), joined, torch.cat([numbers for _, _, numbers in parts])
+    all_targets = torch.cat(targets) if len(targets) == len(parts) else None
+    return joined([x for x, _, _ in parts]), all_targets, torch.cat([numbers for _, _, numbers in parts])

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, fx
 
 from rainbownet.graph import Network
+from rainbownet.graph.inputs import Batch, given
 from rainbownet.graph.nodes import evaluate
 from rainbownet.walk.layout import Layouts, in_place, overwritten
 from rainbownet.walk.store import Store
@@ -25,7 +26,7 @@ class Chunk:
     """
 
     index: int
-    inputs: Tensor
+    inputs: Batch
     fitted: int
     numbers: Tensor
 
@@ -171,9 +172,10 @@ class _Step:
     def run(self, node: fx.Node) -> list[Any]:
         """Evaluate a node in every network."""
         if node.op == "placeholder":
+            value = given(self.chunk.inputs, node)
             for env in self.live:
-                env[node] = self.chunk.inputs
-            return [self.chunk.inputs] * len(self.live)
+                env[node] = value
+            return [value] * len(self.live)
         for source in node.all_input_nodes:
             self._fetch(source)
         values = []

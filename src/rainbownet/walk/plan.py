@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from rainbownet.graph import Network
+from rainbownet.graph.inputs import Batch
 
 LEAST_IMAGES = 4096
 """Images a sample is aligned on unless its width needs more or the loader has fewer."""
@@ -17,9 +17,9 @@ CHUNK_BYTES = 2**25
 """Activations of a chunk of images below which the cost of calling operations would show; eight times that on a GPU."""
 
 
-def default_budget(example: Tensor) -> int:
+def default_budget(example: Batch) -> int:
     """Return the bytes of activations to hold: 4 GiB, or half of what is free on a GPU."""
-    if example.is_cuda:
+    if example.device.type == "cuda":
         return torch.cuda.mem_get_info(example.device)[0] // 2
     return 4 << 30
 
@@ -34,7 +34,7 @@ def chunk_size(networks: Sequence[Network], budget: int) -> int:
         sizes = sorted((math.prod(shape) for shape in network.shapes.values() if _is_shape(shape)), reverse=True)
         total += 4 * sum(sizes[:4]) // len(network.example)
     total = max(total, 1)
-    enough = CHUNK_BYTES * (8 if networks[0].example.is_cuda else 1)
+    enough = CHUNK_BYTES * (8 if networks[0].example.device.type == "cuda" else 1)
     return max(1, min(max(256, enough // total), budget // (8 * total)))
 
 

@@ -1,6 +1,7 @@
 """Contractions: sums of products of two activations over their channels, as attention's scores (theory, 10)."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,36 @@ def einsum(p: Channels, node: fx.Node) -> Labels:
     return contract(p, node, operands[0], operands[1], letters[0], letters[1], result)
 
 
-def contract(p: Channels, node: fx.Node, a: fx.Node, b: fx.Node, of_a: str, of_b: str, of_result: str) -> Labels:
+@register("baddbmm", contraction=True)
+def baddbmm(p: Channels, node: fx.Node) -> Labels:
+    """Add sums of products of two activations, with a factor of its own, to what is plain along their axes."""
+    first = _operand(node, 0, "input")
+    for label in p.labels_of(first):
+        p.ties.freeze(label)
+    a, b = _operand(node, 1, "batch1"), _operand(node, 2, "batch2")
+    alpha = p.value(node.kwargs.get("alpha", node.args[4] if len(node.args) > 4 else 1))
+
+    def follow(channels: Ids) -> None:
+        def resized(count: Count) -> tuple[tuple, dict]:
+            beta = node.kwargs.get("beta", node.args[3] if len(node.args) > 3 else 1)
+            factors = {"beta": beta, "alpha": float(alpha) * len(channels) / count(channels)}
+            return (first, a, b), factors
+
+        p.rewrite(node, resized)
+
+    return contract(p, node, a, b, "aik", "akj", "aij", follow)
+
+
+def contract(
+    p: Channels,
+    node: fx.Node,
+    a: fx.Node,
+    b: fx.Node,
+    of_a: str,
+    of_b: str,
+    of_result: str,
+    follow: Callable[[Ids], None] | None = None,
+) -> Labels:
     """Return the labels of a sum of products over the axis that the result does not have.
 
     Channels along that axis are summed over: channel i of one factor and channel i of the other are one neuron, and a
@@ -69,6 +99,7 @@ def contract(p: Channels, node: fx.Node, a: fx.Node, b: fx.Node, of_a: str, of_b
         of_a: A letter for each axis of the one.
         of_b: And of the other.
         of_result: And of the result.
+        follow: Lets a factor of the operation itself follow the number of channels; by default one beside it does.
     """
     summed = set(of_a) & set(of_b) - set(of_result)
     if len(summed) != 1 or set(of_a + of_b) - summed != set(of_result) or len(set(of_a)) < len(of_a):
@@ -100,7 +131,11 @@ def contract(p: Channels, node: fx.Node, a: fx.Node, b: fx.Node, of_a: str, of_b
         rest = [i for i in range(label.ndim) if i not in order]
         pair.append(label.transpose([*order, *rest]).reshape([label.shape[i] for i in order]))
     sum_over(p, node, *pair)
-    scale(p, node, (a, b), pair[0].reshape(-1, pair[0].shape[-1])[0])
+    channels = pair[0].reshape(-1, pair[0].shape[-1])[0]
+    if follow is None:
+        scale(p, node, (a, b), channels)
+    else:
+        follow(channels)
     return tuple(results)
 
 

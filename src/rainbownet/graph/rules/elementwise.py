@@ -23,6 +23,12 @@ def elementwise(p: Channels, node: fx.Node) -> Labels:
     return p.join(tensors, p.values[node].shape)
 
 
+@register("type_as", channelwise=True, linear=True)
+def type_as(p: Channels, node: fx.Node) -> Labels:
+    """Pass the labels of the first tensor on: of the other only the type counts."""
+    return p.labels_of(p.argument(node, 0, "input"))
+
+
 @register(nn.PReLU)
 def prelu_module(p: Channels, node: fx.Node) -> Labels:
     """Give the slope of each channel to its neuron."""

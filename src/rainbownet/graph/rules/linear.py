@@ -51,6 +51,15 @@ def matmul(p: Channels, node: fx.Node) -> Labels:
     return _linear(p, node, source, name, None, out=1)
 
 
+@register("addmm", linear=True)
+def addmm(p: Channels, node: fx.Node) -> Labels:
+    """Handle `addmm(bias, x, weight)` with parameters of the network (the linear maps of GPT-2)."""
+    weight, bias = _weights(p, node, p.argument(node, 2, "mat2"), p.argument(node, 0, "input"))
+    if any(p.argument(node, i, name, 1) != 1 for i, name in ((3, "beta"), (4, "alpha"))):
+        raise p.unsupported(node, "factors beside its products are not known")
+    return _linear(p, node, p.argument(node, 1, "mat1"), weight, bias, out=1)
+
+
 def _linear(p: Channels, node: fx.Node, source: fx.Node, weight: str, bias: str | None, *, out: int = 0) -> Labels:
     ndim = p.values[node].ndim
     p.read(weight, 1 - out, node, source, p.values[source].ndim - 1)
@@ -189,6 +198,14 @@ def size_attributes(p: Channels, module: str, weight: str, axes: dict[str, int],
         else:
             continue
         p.attribute(module, attribute, lambda count, ids=ids: count(ids))
+
+
+@register("embedding", linear=True)
+def embedding_function(p: Channels, node: fx.Node) -> Labels:
+    """Handle `F.embedding` with a parameter of the network."""
+    name, _ = _weights(p, node, p.argument(node, 1, "weight"), None)
+    p.ties.freeze(p.index(name, 0, None))
+    return (on_axis(p.index(name, 1, None), -1, p.values[node].ndim),)
 
 
 @register(nn.Embedding)

@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, fx, nn
 
 from rainbownet.graph.channels import Channels, Count, Labels
@@ -114,7 +115,7 @@ def getitem(p: Channels, node: fx.Node) -> Any:
         return p.labels[source][index]
     parts: list[Any] = list(index) if isinstance(index, tuple) else [index]
     if any(isinstance(part, list) or isinstance(p.value(part), Tensor) for part in parts):
-        raise p.unsupported(node, "indexing by tensors or lists is not known, only by slices and integers")
+        return _taken_by_tensors(p, node, source, [p.value(part) for part in parts])
     computed = any(_has_node(part) for part in parts)
     parts = [p.value(part) for part in parts]
     if Ellipsis in parts:
@@ -130,6 +131,26 @@ def getitem(p: Channels, node: fx.Node) -> Any:
     else:
         _follow_slices(p, node, source, parts)
     return labels
+
+
+def _taken_by_tensors(p: Channels, node: fx.Node, source: fx.Node, parts: list[Any]) -> Labels:
+    """Take entries of positions (a token of each image) or of a table by tensors of indices."""
+    value, found = p.values[source], [i for i, part in enumerate(parts) if isinstance(part, Tensor)]
+    simple = all(isinstance(part, Tensor) or part == slice(None) for part in parts)
+    masks = any(isinstance(part, Tensor) and part.dtype == torch.bool for part in parts)
+    if not simple or masks or found != list(range(found[0], found[-1] + 1)):
+        raise p.unsupported(node, "indexing by tensors is known beside whole axes only, and not by truth values")
+    first, last = found[0], found[-1] + 1
+    width = p.values[node].ndim - (value.ndim - (last - first))
+    labels = []
+    for label in p.labels_of(source):
+        if any(size > 1 for size in label.shape[first:last]):
+            if not p.parameter_name(source):
+                raise p.unsupported(node, "it takes channels by tensors of indices")
+            p.ties.freeze(label)  # entries of a table
+        else:
+            labels.append(label.reshape(*label.shape[:first], *(1,) * width, *label.shape[last:]))
+    return tuple(labels)
 
 
 def _taken(parts: list[Any]) -> list[tuple[int, Any]]:

@@ -1,0 +1,59 @@
+"""Ways of writing one operation, brought to the one that has a rule, while a network is traced."""
+
+import operator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import fx
+
+_PRODUCTS = (torch.matmul, torch.mm, operator.matmul, "matmul", "mm")
+_TRANSPOSES: dict[Any, tuple[tuple[Any, ...], ...]] = {
+    "t": ((),),
+    torch.t: ((),),
+    "transpose": ((0, 1), (1, 0), (-1, -2), (-2, -1)),
+    torch.transpose: ((0, 1), (1, 0), (-1, -2), (-2, -1)),
+    "permute": ((1, 0),),
+    getattr: (("T",), ("mT",)),
+}
+"""What transposes a matrix, and the arguments with which it does."""
+
+
+def with_plain_forms(graph: fx.Graph) -> None:
+    """Write `x @ weight.T` as a linear map and `x.mT` as a transposition, in place.
+
+    Example:
+        >>> graph = fx.Graph()
+        >>> x, w = graph.placeholder("x"), graph.get_attr("w")
+        >>> _ = graph.output(graph.call_function(torch.matmul, (x, graph.call_function(getattr, (w, "T")))))
+        >>> with_plain_forms(graph)
+        >>> [node.op for node in graph.nodes], list(graph.nodes)[2].target is F.linear
+        (['placeholder', 'get_attr', 'call_function', 'output'], True)
+    """
+    for node in list(graph.nodes):
+        if node.target in _PRODUCTS and len(node.args) == 2:
+            weight = _transposed_parameter(node.args[1])
+            if weight is not None:
+                _replace(node, graph, "call_function", F.linear, (node.args[0], weight))
+        elif node.target is getattr and node.args[1] == "mT" and node.args[0].op != "get_attr":  # type: ignore[union-attr]
+            _replace(node, graph, "call_method", "transpose", (node.args[0], -2, -1))
+    for node in reversed(list(graph.nodes)):
+        if node.target is getattr and not node.users:
+            graph.erase_node(node)
+
+
+def _transposed_parameter(node: Any) -> fx.Node | None:
+    if not isinstance(node, fx.Node) or node.op not in ("call_function", "call_method") or not node.args:
+        return None
+    weight = node.args[0]
+    is_parameter = isinstance(weight, fx.Node) and weight.op == "get_attr"
+    fits = is_parameter and tuple(node.args[1:]) in _TRANSPOSES.get(node.target, ())
+    return weight if fits and not node.kwargs else None  # type: ignore[return-value]
+
+
+def _replace(node: fx.Node, graph: fx.Graph, op: str, target: Any, args: tuple) -> None:
+    with graph.inserting_before(node):
+        made = graph.create_node(op, target, args)
+    made.meta = dict(node.meta)
+    node.replace_all_uses_with(made)
+    graph.erase_node(node)
