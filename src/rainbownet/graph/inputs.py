@@ -89,6 +89,13 @@ def dtypes_of(batch: Batch) -> Any:
     return batch.dtype if isinstance(batch, Tensor) else {name: value.dtype for name, value in batch.tensors.items()}
 
 
+def described(batch: Batch, first: int = 0) -> dict[str, Any]:
+    """Return the shape of a batch from an axis on and the type of its numbers as JSON values, of several by name."""
+    if isinstance(batch, Named):
+        return {name: described(value, first) for name, value in batch.tensors.items()}
+    return {"shape": list(batch.shape[first:]), "dtype": str(batch.dtype)}
+
+
 def given(batch: Batch, node: fx.Node) -> Tensor:
     """Return what an input of a graph is given: the one tensor, or that of its name."""
     return batch if isinstance(batch, Tensor) else batch.tensors[str(node.target)]

@@ -13,6 +13,7 @@ from rainbownet.aligned import Alignment, LeastSquares, Procrustes
 from rainbownet.checks import seed_of, whole
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network
+from rainbownet.graph.inputs import described
 from rainbownet.graph.nodes import fetch
 from rainbownet.limit.activation import operation, operation_kernel
 from rainbownet.limit.coordinates import white_rows, write_rows
@@ -145,7 +146,7 @@ def build_limit(
         "seed": seed,
         "method": method,
         "alignment": chosen.to_dict(),
-        "input": {"shape": list(reference.example.shape[1:]), "dtype": str(reference.example.dtype)},
+        "input": described(reference.example, 1),
     }
     paths = {plan.name: f"{FOLDER}.{key(plan)}" for plan in plans}
     ends = {plan.name: (plan.nodes or [plan.source])[-1].name for plan in plans}

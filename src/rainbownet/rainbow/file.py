@@ -17,7 +17,7 @@ from rainbownet.files.reason import reason
 from rainbownet.files.strict import check_fields, parse_json
 from rainbownet.files.tensors import read_tensors, write_tensors
 from rainbownet.graph import Network
-from rainbownet.graph.inputs import Batch, Named
+from rainbownet.graph.inputs import Batch, Named, described
 from rainbownet.graph.measure import MISFITS, metered
 from rainbownet.graph.program import to_program
 from rainbownet.graph.rebuild import from_program
@@ -96,13 +96,14 @@ def save(
         if architecture is None:
             raise
         program = None
+    example = described(network.example)
     metadata = {
         "format": FORMAT if own else 1,
         "library": "rainbownet",
         "architecture": None if architecture is None else {"name": architecture, "kwargs": kwargs or {}},
         "program": program,
         "head": network.head if isinstance(network.head, str) else list(network.head),
-        "example": _described(network.example),
+        "example": {"named": example} if isinstance(network.example, Named) else example,
         "output": network.output,
         "preset": rainbow.preset.to_dict(),
         "laws": laws,
@@ -193,13 +194,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             "upgrade it"
         )
     return check_fields(metadata, _FIELDS, str(path), "rainbow file"), tensors
-
-
-def _described(example: Batch) -> dict[str, Any]:
-    """Describe inputs: their shape and type, of several by name."""
-    if isinstance(example, Named):
-        return {"named": {name: _described(value) for name, value in example.tensors.items()}}
-    return {"shape": list(example.shape), "dtype": str(example.dtype)}
 
 
 def _example(path: Path, described: Any) -> Batch:

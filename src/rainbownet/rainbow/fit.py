@@ -16,7 +16,7 @@ from rainbownet.aligned.basis import read_through
 from rainbownet.aligned.permute import matched_heads
 from rainbownet.errors import ArchitectureError, RainbowError, RainbowWarning
 from rainbownet.graph import Network
-from rainbownet.graph.inputs import Batch, Named, run, tensors_of
+from rainbownet.graph.inputs import Batch, described, run, tensors_of
 from rainbownet.graph.private import fixed_parameters
 from rainbownet.laws import FittedLaw, Gaussian, Law
 from rainbownet.rainbow.data import Neurons, RainbowData, changed, kept_parameters, realise, rows_of, rows_of_laws
@@ -108,7 +108,7 @@ def _with_laws(
     realise(network, neurons[0].rows, preset, kept)
     example = images.example
     provenance: dict[str, Any] = {
-        "input": _described(example),
+        "input": described(example, 1),
         "fingerprint": _fingerprint(example),
         **images.origin,
     }
@@ -123,13 +123,6 @@ def _with_laws(
             stacklevel=4,
         )
     return RainbowData(network, laws, preset, len(neurons), provenance, alignment)
-
-
-def _described(example: Batch) -> dict[str, Any]:
-    """Describe one input: its shape and type, of several tensors by name."""
-    if isinstance(example, Named):
-        return {name: _described(value) for name, value in example.tensors.items()}
-    return {"shape": list(example.shape[1:]), "dtype": str(example.dtype)}
 
 
 def _fingerprint(example: Batch) -> str:
