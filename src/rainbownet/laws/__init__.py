@@ -11,6 +11,7 @@ from rainbownet.laws.draws import DRAWS, coefficients
 from rainbownet.laws.gaussian import FittedGaussian, Gaussian
 from rainbownet.laws.kronecker import FittedKronecker, Kronecker
 from rainbownet.laws.mixture import FittedMixture, Mixture
+from rainbownet.laws.seeded import FittedSeeded, Recipe
 from rainbownet.laws.smoothed import FittedSmoothed, Smoothed
 from rainbownet.laws.white import FittedWhite, White
 from rainbownet.options import read_option
@@ -46,12 +47,14 @@ __all__ = [
     "FittedKronecker",
     "FittedLaw",
     "FittedMixture",
+    "FittedSeeded",
     "FittedSmoothed",
     "FittedWhite",
     "Gaussian",
     "Kronecker",
     "Law",
     "Mixture",
+    "Recipe",
     "Smoothed",
     "White",
     "block_slices",

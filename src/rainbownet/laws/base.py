@@ -131,6 +131,26 @@ class FittedLaw(ABC):
         neurons = self.neurons()
         return thin_factor(neurons - neurons.mean(0))[1].square().sum(1)
 
+    def factor_and_noise(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "r D"], Float[Tensor, " B"]]:
+        """Return the mean, a factor, and for each block the deviation of an independent noise in all its columns.
+
+        Returns:
+            Mean, factor `F` and deviations: the covariance is ``FᵀF`` and the noise's on the diagonal; where a law
+            draws its noise on a subspace, of the same energy in each block.
+
+        Raises:
+            LawError: If neurons are not Gaussian under the law.
+
+        Example:
+            >>> from rainbownet.laws import Block, White
+            >>> law = White().fit(torch.tensor([[3.0, 4.0, 5.0]]), [Block("weight", (2,)), Block("bias", ())])
+            >>> law.factor_and_noise()
+            (tensor([0., 0., 5.], dtype=torch.float64), tensor([], size=(0, 3), dtype=torch.float64),
+             tensor([3.5355, 0.0000], dtype=torch.float64))
+        """
+        mean, factor = self.mean_and_factor()
+        return mean, factor, mean.new_zeros(len(self.blocks))
+
     def tensors(self) -> dict[str, Tensor]:
         """Return what a file needs to hold; `from_tensors` turns it back into the law.
 

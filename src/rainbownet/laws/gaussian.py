@@ -15,7 +15,7 @@ from torch import Tensor
 from rainbownet.checks import real, switch
 from rainbownet.errors import LawError, RainbowWarning
 from rainbownet.laws.base import FittedLaw, Law, Shape
-from rainbownet.laws.block import Block, scalar_columns
+from rainbownet.laws.block import Block, block_slices, scalar_columns
 from rainbownet.laws.draws import coefficients
 from rainbownet.laws.factor import check_rank, kept, thin_factor
 from rainbownet.laws.spiked import noise_deviation, spiked_factor
@@ -57,6 +57,15 @@ class FittedGaussian(FittedLaw):
     def spectrum(self) -> Float[Tensor, " r"]:
         """Return the eigenvalues of the covariance of neurons that are drawn, by decreasing size."""
         return torch.linalg.svdvals(self.mean_and_factor()[1]).square()
+
+    def factor_and_noise(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "r D"], Float[Tensor, " B"]]:
+        """Return mean, factor, and the deviation of the noise of each block on the complement of the factor."""
+        if self.deviation is None:
+            return super().factor_and_noise()
+        outside = 1 - self._directions(self.deviation).square().sum(0)
+        variance = outside.clamp(min=0) * self.deviation.square()
+        noise = torch.stack([variance[columns].mean().sqrt() for columns in block_slices(self.blocks)])
+        return self.mean, self.factor, noise
 
     @classmethod
     def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:

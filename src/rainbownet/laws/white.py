@@ -46,6 +46,11 @@ class FittedWhite(FittedLaw):
         """Return the eigenvalues of the covariance of neurons that are drawn, by decreasing size."""
         return self.deviation[self.deviation > 0].square().sort(descending=True).values
 
+    def factor_and_noise(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "r D"], Float[Tensor, " B"]]:
+        """Return the mean, no factor, and the deviations."""
+        starts = [columns.start for columns in block_slices(self.blocks)]
+        return self.mean, self.rows[:0], self.deviation[starts]
+
     @classmethod
     def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
         return {"mean": ("D",), "deviation": ("D",), "rows": ("n", "D")}

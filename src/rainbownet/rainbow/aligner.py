@@ -23,13 +23,17 @@ from rainbownet.walk import Chunk, Visitor
 
 @dataclass
 class _Aligned:
-    """An activation of both networks that readers share: its moments, and the map once it is solved."""
+    """An activation of both networks that readers share: its moments, and the map once it is solved.
+
+    The scale is the root of the energy of the reference's activation over that of the new one's.
+    """
 
     reference: Reader
     new: Reader
     real: bool
     moments: PairMoments
     maps: Tensor | None = None
+    scale: float = 1.0
     row: dict[str, Any] = field(default_factory=dict)
 
 
@@ -66,6 +70,7 @@ class SampleAligner(Visitor):
         self._parameters = new.parameters
         changed = _downstream(reference, kept)
         others = {reader.parameter: reader for reader in new.readers}
+        self._readers = {reader.parameter: reader for reader in reference.readers}
         self._aligned: dict[Key, _Aligned] = {}
         self._waiting: dict[str, _Aligned] = {}
         for reader in reference.readers:
@@ -78,11 +83,10 @@ class SampleAligner(Visitor):
                 self._aligned[key] = _Aligned(reader, other, True, PairMoments(reader.layer, right_self=keep))
             self._aligned[key].real &= not unaligned[reader.parameter].is_complex()
             self._waiting[reader.parameter] = self._aligned[key]
-        self._readers = {reader.parameter: reader for reader in reference.readers}
         self._used = {node: self._parameters_read_by(node) for node in reference.traced.graph.nodes}
-        for name, value in unaligned.items():
+        for name in unaligned:
             if name not in self._waiting:
-                self._write(name, value)
+                self._place(name)
         # Nothing waits for a folded norm: it is measured for the record.
         folded = parameters_of(reference, fold=preset.norms == "folded").folded
         self._folded = {norm.node: norm for norm in folded}
@@ -113,9 +117,8 @@ class SampleAligner(Visitor):
     def ready(self, node: fx.Node) -> None:
         """Write a layer's weight, or a norm's statistics."""
         for name in self._used[node]:
-            weights = self.unaligned[name]
-            maps = self._solved(self._waiting[name])
-            self._write(name, read_through(weights, self._readers[name], maps, self.preset.flatten))
+            own = self._waiting[name]
+            self._place(name, self._solved(own), own.scale)
         if node in self._measured:
             self._set_statistics(self.new, node, 1)
         if node in self._batch:
@@ -184,6 +187,8 @@ class SampleAligner(Visitor):
         if own.maps is None:
             choices = own.moments.choose(self.preset.alignment)
             own.maps = torch.stack([choice.map for choice in choices])
+            energies = [sum(getattr(m, side) for m in own.moments.fitted) for side in ("left_energy", "right_energy")]
+            own.scale = math.sqrt(energies[0] / energies[1])
             fitted, held = own.moments.quality(own.maps)
             found = fitted if held is None else held
             own.row = {
@@ -206,6 +211,14 @@ class SampleAligner(Visitor):
         else:
             names = [str(n.target) for n in node.all_input_nodes if n.op == "get_attr"]
         return [name for name in names if name in self._waiting]
+
+    def _place(self, name: str, maps: Tensor | None = None, scale: float = 1.0) -> None:
+        """Write a parameter, read through the maps of what it reads if that is aligned; of the given energy ratio."""
+        value = self.unaligned[name]
+        self._write(name, value if maps is None else self._read_through(name, value, maps))
+
+    def _read_through(self, name: str, value: Tensor, maps: Tensor) -> Tensor:
+        return read_through(value, self._readers[name], maps, self.preset.flatten)
 
     def _write(self, name: str, value: Tensor) -> None:
         with torch.no_grad():

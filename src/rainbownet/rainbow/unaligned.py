@@ -10,7 +10,7 @@ from torch import Tensor
 from rainbownet.checks import words_of
 from rainbownet.errors import ArchitectureError
 from rainbownet.graph import Network
-from rainbownet.laws import Block, FittedLaw
+from rainbownet.laws import Block, FittedLaw, block_slices
 from rainbownet.rainbow.neurons import gather, parameters_of, scatter
 from rainbownet.rainbow.presets import Preset
 
@@ -68,11 +68,30 @@ def draw_rows(
     for population in new.populations:
         old = mine[population.key]
         if old.name in laws and old.name not in kept:
-            draw = preset.draw
-            if draw == "auto":
-                draw = "orthogonal" if old.name in reference.summed else _balanced(laws[old.name])
+            draw = draw_of(laws[old.name], old.name, reference, preset)
             rows[old.name] = _draw(laws[old.name], len(population), draw, preset, seed, old.name, old.writers)
     return rows
+
+
+def draw_of(law: FittedLaw, population: str, reference: Network, preset: Preset) -> str:
+    """Return how a population is drawn, `"auto"` being what suits it.
+
+    Args:
+        law: Its law.
+        population: Its name in the reference.
+        reference: The reference network.
+        preset: How to draw.
+    """
+    if preset.draw != "auto":
+        return preset.draw
+    return "orthogonal" if population in reference.summed else _balanced(law)
+
+
+def layers_of(blocks: Sequence[Block], writers: Sequence[str]) -> tuple[str, ...]:
+    """Return, for each block, the name of the layer it is drawn with where layers are drawn each on its own."""
+    ends = _layers(blocks, writers)
+    starts = [columns.start for columns in block_slices(blocks)]
+    return tuple(next(name for name, (low, high) in ends.items() if low <= start < high) for start in starts)
 
 
 def unaligned_weights(
