@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -11,12 +11,14 @@ from torch import nn
 
 from rainbownet.aligned import Alignment
 from rainbownet.aligned.basis import Flatten
-from rainbownet.checks import modules
+from rainbownet.checks import modules, number_of_bytes
 from rainbownet.errors import RainbowError
 from rainbownet.graph.network import Width
 from rainbownet.laws import Law
+from rainbownet.laws.precision import Precision
 from rainbownet.limit.build import build_limit
 from rainbownet.limit.network import LimitNetwork
+from rainbownet.rainbow.canonical import canonical
 from rainbownet.rainbow.classifier import Classifier
 from rainbownet.rainbow.data import RainbowData
 from rainbownet.rainbow.file import read, save
@@ -204,6 +206,85 @@ class Rainbow(RainbowData):
             progress=progress,
         )
 
+    def canonical(
+        self,
+        loader: Any,
+        *,
+        width: Width = 1.0,
+        seed: int = 0,
+        rank: int | float | Mapping[str, int | float] | None = None,
+        bytes: int | str | None = None,
+        precision: Precision = "float32",
+        alignment: Alignment | str | None = None,
+        draw: Draw | None = None,
+        tie: Tie | None = None,
+        flatten: Flatten | None = None,
+        max_images: int | None = None,
+        holdout: float = HOLDOUT,
+        budget: int | str | None = None,
+        device: torch.device | str | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Rainbow:
+        """Return a rainbow whose reference is a sample of a seed: statistics are all that is known of it (theory, 11).
+
+        Its laws are those of this rainbow in the channels of the sample. A file of it (`save`) holds the mean, the
+        directions and the noise of each law, the seed and the classifier, and no neuron; the reference is drawn again
+        when it is read, the same bits on every machine. Each layer is aligned to what the layers before it compute
+        after their numbers were rounded.
+
+        Args:
+            loader: Yields inputs or (inputs, targets) to align on; see `AlignmentImages`. Where ranks are chosen it is
+                read twice.
+            width: Width of the sample: a factor on the number of neurons, or one per module prefix.
+            seed: Seed of the sample.
+            rank: Directions of each law that are kept, those that move most of what its neurons compute: a number, a
+                share of the energy of that in `(0, 1]`, one of them by population, or all. What others move becomes
+                noise, of which a file keeps one number.
+            bytes: In place of a rank, the size of the file at most, a number or such as `"50kB"`: ranks are spread over
+                layers by what they cost in output error. Without the name of a factory.
+            precision: `"float32"`, `"float16"`, or `"int8"` with a scale for each row of each parameter.
+            alignment: How channels are mapped onto the reference's; this option and the next three are those of the
+                rainbow's preset by default.
+            draw: How laws are drawn: `"auto"`, `"gaussian"`, `"orthogonal"` or `"antithetic"`.
+            tie: `"joint"` or `"independent"`: whether layers that write the same neurons draw them together.
+            flatten: `"channels"` or `"features"`: what maps act on at a flatten.
+            max_images: Images to align on; see `sample`.
+            holdout: Share of the images that is kept to measure the alignment, at most one half.
+            budget: Bytes of activations held in memory, such as `"2GiB"`; what exceeds them goes to disk.
+            device: Where to compute; that of the loader's images by default.
+            progress: Called with the stages done and their number.
+
+        Returns:
+            A rainbow, to sample from as from this one; its `alignment` is that of the sample.
+
+        Raises:
+            ArchitectureError: If groups of channels are read apart, so that a law has no one form in the sample.
+            LawError: If a law is not Gaussian, or a rank or precision has no meaning.
+            RainbowError: If the file cannot be so small, or an option has no meaning.
+
+        Example:
+            >>> generator = torch.Generator().manual_seed(0)
+            >>> net = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Linear(64, 3))
+            >>> data = [torch.randn(800, 4, generator=generator)]
+            >>> small = fit(net, data).canonical(data, width=2, rank=3, precision="int8")
+            >>> small.laws["0"].rank, tuple(small.reference(data[0]).shape)
+            (3, (800, 3))
+        """
+        most = None if bytes is None else number_of_bytes("bytes", bytes)
+        preset = self.preset.but(alignment=alignment, draw=draw, tie=tie, flatten=flatten)
+        images = AlignmentImages.of(loader, max_images=max_images, holdout=holdout, budget=budget, device=device)
+        return canonical(
+            self,
+            images,
+            preset=preset,
+            width=width,
+            seed=seed,
+            rank=rank,
+            most=most,
+            precision=precision,
+            progress=progress,
+        )
+
     def product_widths(self, streams: float | int = 4.0, *, most: float | int = 32.0) -> dict[str, float]:
         """Return factors for `width=` of a residual network; see `rainbownet.rainbow.widths.product_widths`."""
         return product_widths(self.network, streams, most=most)
@@ -212,11 +293,12 @@ class Rainbow(RainbowData):
         self,
         path: str | PathLike[str],
         *,
+        reference: str = "auto",
         architecture: str | None = None,
         kwargs: dict[str, Any] | None = None,
     ) -> int:
         """Write the rainbow to one safetensors file, atomically; see `rainbownet.rainbow.file.save`."""
-        return save(self, path, architecture=architecture, kwargs=kwargs)
+        return save(self, path, reference=reference, architecture=architecture, kwargs=kwargs)
 
     def push_to_hub(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 
 from rainbownet.errors import FileError
@@ -56,6 +56,11 @@ def write_tensors(
         except SafetensorError as error:
             raise FileError(f"{path}: cannot be written ({error}); nothing was left behind") from error
         return temporary.stat().st_size
+
+
+def serialised(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return the bytes of a safetensors file of tensors on the CPU that share no memory."""
+    return save(dict(tensors), metadata=dict(metadata or {}))
 
 
 def read_tensors(path: str | PathLike[str], what: str = "safetensors file") -> tuple[dict[str, Tensor], dict[str, str]]:

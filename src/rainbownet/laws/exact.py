@@ -82,9 +82,7 @@ def exact_coefficients(draw: str, n: int, r: int, key: str) -> Int[np.ndarray, "
     return _DRAWS[draw](n, r, key)
 
 
-def exact_product(
-    coefficients: Int[np.ndarray, "n r"], factor: Float[np.ndarray, "r D"]
-) -> Float[np.ndarray, "n D"]:
+def exact_product(coefficients: Int[np.ndarray, "n r"], factor: Float[np.ndarray, "r D"]) -> Float[np.ndarray, "n D"]:
     """Multiply coefficients in units of 2⁻¹² and a factor, exactly up to a rounding of the factor that is always one.
 
     The factor is rounded to whole multiples of a power of two, so fine that no sum of products exceeds 2⁵³: about 2⁻²⁸

@@ -51,10 +51,12 @@ def packed(rows: Float[Tensor, "k D"], blocks: Sequence[slice], precision: Preci
         if not values.isfinite().all():
             raise LawError(f"precision: {rows.abs().max():.3g} is too large for {precision}; take 'float32' or 'int8'")
         return {"values": values}
-    scales = torch.stack([_scale(rows[:, columns]) for columns in blocks], 1) if blocks else rows.new_zeros(len(rows), 0)
+    scales = (
+        torch.stack([_scale(rows[:, columns]) for columns in blocks], 1) if blocks else rows.new_zeros(len(rows), 0)
+    )
     safe = torch.where(scales > 0, scales, 1.0)
     parts = [(rows[:, columns] / safe[:, [b]]).round() for b, columns in enumerate(blocks)]
-    return {"values": torch.cat(parts, 1).to(torch.int8) if parts else rows.to(torch.int8), "scales": scales.float()}
+    return {"values": torch.cat(parts, 1).to(torch.int8), "scales": scales.float()}
 
 
 def unpacked(tensors: Mapping[str, Tensor], blocks: Sequence[slice]) -> Float[Tensor, "k D"]:

@@ -125,6 +125,11 @@ class FittedSeeded(FittedLaw):
 
     @classmethod
     def _shapes(cls, law: Law, blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+        return cls.shapes(blocks, tensors)
+
+    @staticmethod
+    def shapes(blocks: tuple[Block, ...], tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+        """Return the shape that each tensor of a file should have, as `check_tensor` reads it."""
         noise: dict[str, Shape] = {"deviation": (len(blocks),)} if "deviation" in tensors else {}
         scales: dict[str, Shape] = {"scales": ("k", len(blocks))} if "scales" in tensors else {}
         return {"values": ("k", "D"), **scales, **noise}

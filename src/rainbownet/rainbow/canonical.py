@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,18 +13,24 @@ from rainbownet.checks import seed_of
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network, Population
 from rainbownet.graph.network import Width
-from rainbownet.laws import Block, FittedSeeded, Recipe
-from rainbownet.laws.precision import Precision, check_precision, rounded
+from rainbownet.laws import Block, FittedLaw, FittedSeeded, Recipe
+from rainbownet.laws.precision import PRECISIONS, Precision, check_precision, rounded
 from rainbownet.rainbow.aligner import SampleAligner
-from rainbownet.rainbow.data import RainbowData, kept_parameters, rows_of
+from rainbownet.rainbow.data import RainbowData, rows_of
+from rainbownet.rainbow.file import size_of
 from rainbownet.rainbow.moved import moved_block
 from rainbownet.rainbow.neurons import scatter
 from rainbownet.rainbow.presets import Preset
-from rainbownet.rainbow.unaligned import draw_of, layers_of, unaligned_weights
+from rainbownet.rainbow.ranks import PROBES, Directions, directions, ranks_in_bytes, ranks_of
+from rainbownet.rainbow.seed_file import rounded_parameter, rounded_parameters
+from rainbownet.rainbow.unaligned import draw_of, streams_of, unaligned_weights
 from rainbownet.rainbow.widths import width_of
 from rainbownet.walk import AlignmentImages
 
 T = TypeVar("T", bound=RainbowData)
+
+_DIGITS = 64
+"""Bytes by which the header of a tensor or the sum of a law may be longer than of a law without directions."""
 
 
 @dataclass
@@ -66,6 +72,8 @@ def canonical(
     preset: Preset | None = None,
     width: Width = 1.0,
     seed: int = 0,
+    rank: int | float | Mapping[str, int | float] | None = None,
+    most: int | None = None,
     precision: Precision = "float32",
     progress: Callable[[int, int], object] | None = None,
 ) -> T:
@@ -77,6 +85,8 @@ def canonical(
         preset: How to draw; as the rainbow says by default.
         width: A factor on the number of neurons, or one per module prefix.
         seed: Seed of the draws.
+        rank: How many directions of the outputs laws keep.
+        most: Bytes of a file at most, in place of a rank.
         precision: How many bits a number of the laws has.
         progress: Called with the stages done and their number.
     """
@@ -86,15 +96,25 @@ def canonical(
     seed, precision = seed_of(seed), check_precision(precision)
     reference = rainbow.network.like(images.example)
     new = reference.resized(width_of(width))
-    plans = _plans(rainbow, reference, new, chosen, seed)
+    parts = {name: law.factor_and_noise() for name, law in rainbow.laws.items()}
+    if rank is not None and most is not None:
+        raise RainbowError("rank and bytes exclude each other; give one of them")
+    if rank is not None or most is not None:
+        images.check_passes(2, "a canonical rainbow of chosen ranks")
+        found = directions(rainbow, reference, images, chosen.flatten)
+        if most is None:
+            ranks = ranks_of(found, rank)
+        else:
+            cost = _FileSize(rainbow, reference, new, found, chosen, seed, precision)
+            ranks = ranks_in_bytes(rainbow, reference, found, cost, most, images.example[:PROBES])
+        parts = {name: own.cut(ranks[name]) for name, own in found.items()}
+    plans = _plans(rainbow.laws, parts, reference, new, chosen, seed)
     aligner = CanonicalAligner(reference, new, plans, chosen, precision, measure=not images.every)
     with aligner.batch_statistics():
         images.walk([reference, new], aligner, progress=progress)
     laws = {plan.new.name: plan.law(precision) for plan in plans.values()}
-    provenance = {k: v for k, v in rainbow.provenance.items() if k != "law_change"}
-    return replace(
-        rainbow, network=new, laws=laws, preset=chosen, provenance=provenance, alignment=aligner.table()
-    )
+    provenance = _provenance(rainbow)
+    return replace(rainbow, network=new, laws=laws, preset=chosen, provenance=provenance, alignment=aligner.table())
 
 
 class CanonicalAligner(SampleAligner):
@@ -152,40 +172,69 @@ class CanonicalAligner(SampleAligner):
         return plan.recipe.rows(list(plan.blocks).index(name), rows[0], rows[1:], noise)
 
 
-def rounded_parameters(network: Network) -> list[str]:
-    """Return the names of the parameters a file keeps with fewer bits: undrawn ones of two axes or more."""
-    drawn = {name for p in network.populations if not p.frozen for name in p.slots}
-    values = network.parameters
-    return [
-        name
-        for name in kept_parameters(network)
-        if name not in drawn and values[name].ndim > 1 and values[name].is_floating_point()
-    ]
+class _FileSize:
+    """The size of the file of a canonical rainbow for given ranks, known before it is aligned.
+
+    Offsets in the header and sums of neurons have more or fewer digits: there is room for the most they may have.
+    """
+
+    def __init__(
+        self,
+        rainbow: RainbowData,
+        reference: Network,
+        new: Network,
+        found: Mapping[str, Directions],
+        preset: Preset,
+        seed: int,
+        precision: Precision,
+    ) -> None:
+        parts = {name: own.cut(0) for name, own in found.items()}
+        plans = _plans(rainbow.laws, parts, reference, new, preset, seed)
+        self.each, laws = {}, {}
+        for name, plan in plans.items():
+            sizes = [block.size for _, block in plan.blocks.values()]
+            empty = torch.zeros(1, sum(sizes), dtype=torch.float64)
+            own = {"values": empty.to(PRECISIONS[precision])} | (
+                {"scales": torch.zeros(1, len(sizes))} if precision == "int8" else {}
+            )
+            self.each[name] = sum(part.numel() * part.element_size() for part in own.values())
+            blocks = tuple(block for _, block in plan.blocks.values())
+            noise = torch.ones(len(sizes), dtype=torch.float64)
+            laws[plan.new.name] = FittedSeeded(blocks, empty[0], empty[1:], noise, plan.recipe, precision)
+        bare = replace(rainbow, network=new, laws=laws, preset=preset, provenance=_provenance(rainbow))
+        self.base = size_of(bare) + _DIGITS * (1 + len(laws))
+
+    def __call__(self, ranks: Mapping[str, int]) -> int:
+        return self.base + sum(ranks[name] * each for name, each in self.each.items())
 
 
-def rounded_parameter(value: Tensor, precision: Precision) -> Tensor:
-    """Return a parameter as a file of a precision holds it, a row for each entry of its first axis."""
-    return rounded(value.flatten(1).double(), [slice(None)], precision).reshape(value.shape).to(value)
+def _provenance(rainbow: RainbowData) -> dict[str, Any]:
+    return {key: value for key, value in rainbow.provenance.items() if key != "law_change"}
 
 
 def _plans(
-    rainbow: RainbowData, reference: Network, new: Network, preset: Preset, seed: int
+    laws: Mapping[str, FittedLaw],
+    parts: Mapping[str, tuple[Tensor, Tensor, Tensor]],
+    reference: Network,
+    new: Network,
+    preset: Preset,
+    seed: int,
 ) -> dict[str, Plan]:
     theirs = {population.key: population for population in new.populations}
     blocks_of_new = {name: blocks for name, (_, blocks) in rows_of(new, new.parameters, preset).items()}
     plans = {}
     for old in reference.populations:
-        if old.name not in rainbow.laws:
+        if old.name not in laws:
             continue
-        law, population = rainbow.laws[old.name], theirs[old.key]
-        mean, factor, noise = (part.double().cpu() for part in law.factor_and_noise())
+        law, population = laws[old.name], theirs[old.key]
+        mean, factor, noise = (part.double().cpu() for part in parts[old.name])
         stacked = torch.cat([mean[None], factor])
         names = [block.name for block in law.blocks]
-        parts = dict(zip(names, stacked.split([block.size for block in law.blocks], dim=1), strict=True))
-        streams = ("",) * len(names) if preset.tie == "joint" else layers_of(law.blocks, old.writers)
+        columns = dict(zip(names, stacked.split([block.size for block in law.blocks], dim=1), strict=True))
+        streams = streams_of(law.blocks, old.writers, preset)
         draw = draw_of(law, old.name, reference, preset)
         recipe = Recipe(seed, population.name, len(population), draw, streams)
         pairs = zip(law.blocks, blocks_of_new[population.name], strict=True)
-        blocks = {name: pair for name, pair in zip(names, pairs, strict=True)}
-        plans[old.name] = Plan(old, population, parts, dict(zip(names, noise.tolist(), strict=True)), blocks, recipe)
+        blocks = dict(zip(names, pairs, strict=True))
+        plans[old.name] = Plan(old, population, columns, dict(zip(names, noise.tolist(), strict=True)), blocks, recipe)
     return plans

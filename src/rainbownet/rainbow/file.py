@@ -15,25 +15,35 @@ from rainbownet.checks import path_of, shown
 from rainbownet.errors import ArchitectureError, FileError, RainbowError, UnsupportedOp
 from rainbownet.files.reason import reason
 from rainbownet.files.strict import check_fields, parse_json
-from rainbownet.files.tensors import read_tensors, write_tensors
+from rainbownet.files.tensors import read_tensors, serialised, write_tensors
 from rainbownet.graph import Network
 from rainbownet.graph.inputs import Batch, Named, described
 from rainbownet.graph.measure import MISFITS, metered
 from rainbownet.graph.program import to_program
 from rainbownet.graph.rebuild import from_program
 from rainbownet.graph.vocabulary import DTYPES
-from rainbownet.laws import Block, FittedLaw
-from rainbownet.rainbow.data import RainbowData, Rows, changed, kept_parameters, realise, rows_of, rows_of_laws
+from rainbownet.rainbow.assemble import assemble
+from rainbownet.rainbow.data import RainbowData, changed, kept_parameters
 from rainbownet.rainbow.presets import Preset
+from rainbownet.rainbow.seed_file import (
+    FIELDS,
+    SEEDED,
+    deflated,
+    inflated,
+    is_seeded,
+    seeded_fields,
+    seeded_laws,
+    seeded_tensors,
+)
 
-FORMAT = 2
-"""A file without neurons of its own, where the laws keep the reference's, is of format 1 and read by every version."""
+FORMAT = SEEDED
+"""Format 1: the laws keep the reference's neurons; it is read by every version. 2: those that they do not keep stand
+beside them. 3: neurons are drawn from a seed."""
+REFERENCES = ("auto", "neurons", "seed")
 _INPUTS = 1 << 23
 """Numbers in an example: two colour images of 1182 × 1182."""
 _NAMES = 64
 """Inputs of a network."""
-_PRODUCT = 1 << 24
-_PARTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)
 _FIELDS = {
     "architecture": dict | None,
     "program": dict | None,
@@ -50,6 +60,7 @@ def save(
     rainbow: RainbowData,
     path: str | PathLike[str],
     *,
+    reference: str = "auto",
     architecture: str | None = None,
     kwargs: dict[str, Any] | None = None,
 ) -> int:
@@ -57,11 +68,14 @@ def save(
 
     The file holds the laws, the parameters no law describes, the reference's neurons where a law does not keep them
     whole, and the network: as operations of torch.nn if it is made of those, and by the name of its factory if one is
-    given. It is written under another name and moved into place.
+    given. Of a canonical rainbow it holds a seed in place of neurons. It is written under another name and moved into
+    place.
 
     Args:
         rainbow: What to write.
         path: Where.
+        reference: `"seed"`: no neuron is kept, which a canonical rainbow allows; `"neurons"`: those of the reference,
+            which the others need; `"auto"`: which of the two it is.
         architecture: ``"package.module:factory"`` or the name of a reference network, to build the same class again.
         kwargs: Arguments of the factory, JSON values.
 
@@ -70,26 +84,53 @@ def save(
 
     Raises:
         FileError: If it cannot be written; nothing is left behind.
+        RainbowError: If `reference` is not what the rainbow has.
         UnsupportedOp: If the network is not made of torch.nn and no architecture is given.
         ArchitectureError: If the architecture cannot be built, or is another than the network's.
     """
     _check_arguments(path, architecture, kwargs)
-    network = rainbow.network
+    if reference not in REFERENCES:
+        raise RainbowError(f"reference: expected one of {', '.join(map(repr, REFERENCES))}; got {reference!r}")
+    if reference == "seed":
+        seeded_laws(rainbow)
+    if reference == "neurons" and is_seeded(rainbow):
+        raise RainbowError("reference='neurons': those of a canonical rainbow are its seed's; take reference='seed'")
     if architecture is not None:
-        _check_architecture(network, architecture, kwargs or {})
-    tensors: dict[str, Tensor] = {}
-    laws = {}
-    for name, law in rainbow.laws.items():
-        for key, value in law.tensors().items():
-            tensors[f"law/{name}/{key}"] = value.to(_stored(value.dtype)).contiguous().cpu()
-        laws[name] = [{"name": b.name, "shape": list(b.shape)} for b in law.blocks]
-    rows = rainbow.rows()
-    own = changed(rows, rainbow.laws)
-    for name in own:
-        tensors[f"rows/{name}"] = rows[name][0].to(torch.float32).contiguous().cpu()
-    values = network.parameters
-    for name in kept_parameters(network):
-        tensors[f"kept/{name}"] = values[name].detach().contiguous().cpu().clone()
+        _check_architecture(rainbow.network, architecture, kwargs or {})
+    tensors, metadata = contents(
+        rainbow, None if architecture is None else {"name": architecture, "kwargs": kwargs or {}}
+    )
+    return write_tensors(path, tensors, {"rainbownet": json.dumps(metadata, sort_keys=True)})
+
+
+def size_of(rainbow: RainbowData) -> int:
+    """Return the bytes of the file of a rainbow, without the name of a factory, without writing it."""
+    tensors, metadata = contents(rainbow, {} if _unnamed(rainbow) else None)
+    return len(serialised(tensors, {"rainbownet": json.dumps(metadata, sort_keys=True)}))
+
+
+def _unnamed(rainbow: RainbowData) -> bool:
+    """Whether a network is not made of torch.nn, so that a file needs the name of its factory."""
+    try:
+        to_program(rainbow.network.traced)
+    except UnsupportedOp:
+        return True
+    return False
+
+
+def contents(
+    rainbow: RainbowData, architecture: dict[str, Any] | None = None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the metadata of a file.
+
+    Args:
+        rainbow: What to write.
+        architecture: Name and arguments of the network's factory.
+
+    Raises:
+        UnsupportedOp: If the network is not made of torch.nn and no architecture is given.
+    """
+    network = rainbow.network
     try:
         program = to_program(network.traced)
     except UnsupportedOp:
@@ -98,19 +139,33 @@ def save(
         program = None
     example = described(network.example)
     metadata = {
-        "format": FORMAT if own else 1,
         "library": "rainbownet",
-        "architecture": None if architecture is None else {"name": architecture, "kwargs": kwargs or {}},
+        "architecture": architecture,
         "program": program,
         "head": network.head if isinstance(network.head, str) else list(network.head),
         "example": {"named": example} if isinstance(network.example, Named) else example,
         "output": network.output,
         "preset": rainbow.preset.to_dict(),
-        "laws": laws,
+        "laws": {
+            name: [{"name": b.name, "shape": list(b.shape)} for b in law.blocks] for name, law in rainbow.laws.items()
+        },
         "networks": rainbow.networks,
         "provenance": rainbow.provenance,
     }
-    return write_tensors(path, tensors, {"rainbownet": json.dumps(metadata, sort_keys=True)})
+    if is_seeded(rainbow):
+        return seeded_tensors(rainbow), deflated(metadata | {"format": SEEDED} | seeded_fields(rainbow))
+    tensors: dict[str, Tensor] = {}
+    for name, law in rainbow.laws.items():
+        for key, value in law.tensors().items():
+            tensors[f"law/{name}/{key}"] = value.to(_stored(value.dtype)).contiguous().cpu()
+    rows = rainbow.rows()
+    own = changed(rows, rainbow.laws)
+    for name in own:
+        tensors[f"rows/{name}"] = rows[name][0].to(torch.float32).contiguous().cpu()
+    values = network.parameters
+    for name in kept_parameters(network):
+        tensors[f"kept/{name}"] = values[name].detach().contiguous().cpu().clone()
+    return tensors, metadata | {"format": 2 if own else 1}
 
 
 def _check_arguments(path: Any, architecture: Any, kwargs: Any) -> None:
@@ -136,11 +191,11 @@ def read(path: str | PathLike[str], *, network: nn.Module | None = None, trust: 
     if network is None:
         with _blamed(path):
             reference = _network(path, metadata, tensors, example, trust)
-            laws = _assemble(path, reference, metadata, tensors, preset)
+            laws = assemble(path, reference, metadata, tensors, preset)
     else:
         reference = Network(network, example, head=head, output=_output(path, metadata))
         try:
-            laws = _assemble(path, reference, metadata, tensors, preset)
+            laws = assemble(path, reference, metadata, tensors, preset)
         except MISFITS as error:
             if isinstance(error, RainbowError):
                 raise
@@ -193,7 +248,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{path}: written in format {metadata['format']}; this version of rainbownet reads up to {FORMAT}: "
             "upgrade it"
         )
-    return check_fields(metadata, _FIELDS, str(path), "rainbow file"), tensors
+    fields = _FIELDS
+    if metadata["format"] == SEEDED:
+        metadata, fields = inflated(metadata, str(path)), _FIELDS | FIELDS
+    return check_fields(metadata, fields, str(path), "rainbow file"), tensors
 
 
 def _example(path: Path, described: Any) -> Batch:
@@ -252,36 +310,6 @@ def _network(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor], e
         return Network(module, example, head=head, output=output)
 
 
-def _assemble(
-    path: Path, reference: Network, metadata: dict[str, Any], tensors: dict[str, Tensor], preset: Preset
-) -> dict[str, FittedLaw]:
-    """Put what the file keeps into the network, and return the laws."""
-    kept = {k.removeprefix("kept/"): v for k, v in tensors.items() if k.startswith("kept/")}
-    _check_kept(path, reference, kept)
-    laws = _laws(path, metadata["laws"], tensors, preset, reference)
-    realise(reference, _rows(path, laws, tensors), preset, kept)
-    return laws
-
-
-def _rows(path: Path, laws: dict[str, FittedLaw], tensors: dict[str, Tensor]) -> Rows:
-    """Return the reference's neurons: those of the file, and of the laws where it has none."""
-    rows = dict(rows_of_laws(laws))
-    for key in tensors:
-        if not key.startswith("rows/"):
-            continue
-        name, value = key.removeprefix("rows/"), tensors[key]
-        if name not in rows:
-            raise FileError(f"{path}: it holds neurons of {name!r:.80}, which is no population of its laws")
-        own, blocks = rows[name]
-        if value.shape != own.shape or value.dtype not in _PARTS or not value.isfinite().all():
-            raise FileError(
-                f"{path}: the neurons of population {name!r} are damaged ({tuple(value.shape)} of {value.dtype}, all "
-                f"finite: {bool(value.isfinite().all())}); {tuple(own.shape)} finite numbers are needed"
-            )
-        rows[name] = (value.double(), blocks)
-    return rows
-
-
 def _check_architecture(network: Network, architecture: str, kwargs: dict[str, Any]) -> None:
     """Raise unless a factory makes networks with the parameters of the reference."""
     from rainbownet.naming import resolve_network
@@ -299,78 +327,6 @@ def _check_architecture(network: Network, architecture: str, kwargs: dict[str, A
                 f"architecture: {architecture!r} does not make the network of this rainbow: its {key!r} is "
                 f"{shapes[0]}, here {shapes[1]}; check kwargs={kwargs}"
             )
-
-
-def _check_kept(path: Path, network: Network, kept: dict[str, Tensor]) -> None:
-    if odd := set(kept) ^ set(kept_parameters(network)):
-        raise ArchitectureError(
-            f"{path}: the network does not have the undrawn parameters of the file; they differ in {sorted(odd)[:5]}"
-        )
-    values = network.parameters
-    for name, value in kept.items():
-        if values[name].shape != value.shape:
-            raise ArchitectureError(
-                f"{path}: parameter {name!r} has shape {tuple(value.shape)}, the network {tuple(values[name].shape)}"
-            )
-        if _kind(value) != _kind(values[name]):
-            raise ArchitectureError(
-                f"{path}: parameter {name!r} is of {value.dtype}, in the network of {values[name].dtype}"
-            )
-
-
-def _kind(value: Tensor) -> tuple[bool, bool]:
-    return value.is_complex(), value.is_floating_point()
-
-
-def _laws(
-    path: Path, described: dict[str, Any], tensors: dict[str, Tensor], preset: Preset, network: Network
-) -> dict[str, FittedLaw]:
-    """Rebuild the laws, checked against the populations of the network."""
-    expected = rows_of(network, network.parameters, preset)
-    if odd := set(described) ^ set(expected):
-        raise ArchitectureError(
-            f"{path}: the network does not have the populations of the file; they differ in {sorted(odd)[:5]}"
-        )
-    laws = {}
-    for name, (rows, blocks) in expected.items():
-        own = [_block(path, name, block) for block in described[name]]
-        if own != list(blocks):
-            raise ArchitectureError(f"{path}: population {name!r} is made of {own}, in the network of {list(blocks)}")
-        prefix = f"law/{name}/"
-        parts = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        _check_parts(path, name, parts, rows)
-        try:
-            laws[name] = FittedLaw.from_tensors(preset.law, own, parts)
-            shape = laws[name].neurons().shape
-        except MISFITS as error:
-            raise FileError(f"{path}: the law of population {name!r} is damaged ({reason(error)})") from error
-        if shape != rows.shape:
-            raise ArchitectureError(
-                f"{path}: population {name!r} has {shape[0]} neurons of {shape[1]} numbers, in the network {len(rows)} "
-                f"of {rows.shape[1]}"
-            )
-    return laws
-
-
-def _block(path: Path, population: str, described: Any) -> Block:
-    described = check_fields(described, {"name": str, "shape": list}, str(path), f"law of population {population!r}")
-    return Block(described["name"], tuple(described["shape"]))
-
-
-def _check_parts(path: Path, name: str, parts: dict[str, Tensor], rows: Tensor) -> None:
-    """Raise unless the tensors of a law are finite numbers, whose products are not far larger than they are."""
-    for key, value in parts.items():
-        if value.dtype not in _PARTS:
-            raise FileError(f"{path}: the law of population {name!r} is damaged ({key!r} is of {value.dtype})")
-        if not value.isfinite().all():
-            raise FileError(f"{path}: the law of population {name!r} is damaged ({key!r} is not finite)")
-    longest, widest = (max((v.shape[side] for v in parts.values() if v.ndim), default=0) for side in (0, -1))
-    stored = sum(value.numel() for value in parts.values())
-    if longest * widest > max(_PRODUCT, 4 * (stored + rows.numel())):
-        raise FileError(
-            f"{path}: the law of population {name!r} is damaged (it is of {longest} neurons and {widest} numbers, in "
-            f"the network of {len(rows)} and {rows.shape[1]})"
-        )
 
 
 def _stored(dtype: torch.dtype) -> torch.dtype:

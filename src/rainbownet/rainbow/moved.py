@@ -36,8 +36,8 @@ def moved_block(
     """
     if len(maps) > 1:
         raise ArchitectureError(
-            f"layer {reader.layer!r} reads {len(maps)} groups of channels, each by a map of its own: its law has no one "
-            "form in the channels of a sample"
+            f"layer {reader.layer!r} reads {len(maps)} groups of channels, each by a map of its own: its law has not "
+            "one form in the channels of a sample"
         )
     entries, shape = population.slots[block.name].shape[1], list(block.shape)
     complex_ = maps.is_complex()

@@ -87,8 +87,16 @@ def draw_of(law: FittedLaw, population: str, reference: Network, preset: Preset)
     return "orthogonal" if population in reference.summed else _balanced(law)
 
 
-def layers_of(blocks: Sequence[Block], writers: Sequence[str]) -> tuple[str, ...]:
-    """Return, for each block, the name of the layer it is drawn with where layers are drawn each on its own."""
+def streams_of(blocks: Sequence[Block], writers: Sequence[str], preset: Preset) -> tuple[str, ...]:
+    """Return the stream that the coefficients of each block come from: one, or one a layer where they are drawn apart.
+
+    Args:
+        blocks: What neurons are made of.
+        writers: The parameters that write them.
+        preset: Says whether layers are drawn together.
+    """
+    if preset.tie == "joint":
+        return ("",) * len(blocks)
     ends = _layers(blocks, writers)
     starts = [columns.start for columns in block_slices(blocks)]
     return tuple(next(name for name, (low, high) in ends.items() if low <= start < high) for start in starts)
