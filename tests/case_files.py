@@ -34,16 +34,17 @@ def images(n: int = 40) -> torch.Tensor:
 
 
 def valid_files(folder: Path) -> dict[str, Path]:
-    """Write a rainbow, a limit network, a checkpoint and a member of an ensemble."""
+    """Write a rainbow, one of a seed, a limit network and a checkpoint."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
         net = Net().eval()
         rainbow = rn.fit(net, [images()])
         rainbow.save(folder / "rainbow")
+        rainbow.canonical([images()], rank=4, precision="int8").save(folder / "seed")
         rainbow.limit([images()], landmarks=12).save(folder / "limit")
     torch.save(net.state_dict(), folder / "checkpoint.pt")
-    return {name: folder / name for name in ("rainbow", "limit", "checkpoint.pt")}
+    return {name: folder / name for name in ("rainbow", "limit", "seed", "checkpoint.pt")}
 
 
 def contents(path: Path) -> tuple[str, dict, dict[str, torch.Tensor]]:

@@ -1,8 +1,10 @@
 """Files made to do harm are refused: nothing in them runs, and their sizes are seen before there is memory for them."""
 
+import base64
 import json
 import resource
 import time
+import zlib
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from rainbownet.ensemble import read
 from rainbownet.errors import FileError
 from rainbownet.files.tensors import write_tensors
 from rainbownet.limit import load_limit
+from rainbownet.rainbow.seed_file import deflated, inflated
 
 SECONDS, BYTES = 20, 1 << 30
 HUGE = 10**12
@@ -374,6 +377,83 @@ def test_rainbows(valid, tmp_path, refused, name):
     key, metadata, tensors = contents(valid["rainbow"])
     RAINBOWS[name](metadata, tensors, str(tmp_path / "ran"))
     rewritten(tmp_path / "file", metadata, tensors, key)
+    refused(rn.load, tmp_path / "file")
+
+
+def bomb(metadata, length: int) -> None:
+    machine = zlib.compressobj(9)
+    parts = [machine.compress(b" " * (1 << 20)) for _ in range(length >> 20)]
+    metadata["packed"] = base64.b85encode(b"".join([*parts, machine.flush()])).decode()
+
+
+def column(tensors, part: str) -> torch.Tensor:
+    return tensors[law(tensors, part)]
+
+
+OUTER = {
+    "packed absent": lambda m: m.pop("packed"),
+    "packed no text": lambda m: m.update(packed=3),
+    "packed of other letters": lambda m: m.update(packed="\u00e4\u00e4"),
+    "packed cut short": lambda m: m.update(packed=m["packed"][:-40]),
+    "packed no zlib": lambda m: m.update(packed=base64.b85encode(b"x" * 50).decode()),
+    "packed no JSON": lambda m: m.update(packed=base64.b85encode(zlib.compress(b"[")).decode()),
+    "packed a list": lambda m: m.update(packed=base64.b85encode(zlib.compress(b"[1]")).decode()),
+    "packed beyond reason": lambda m: bomb(m, 1 << 31),
+    "packed of many levels": lambda m: m.update(packed=base64.b85encode(zlib.compress(b"[" * 10**6)).decode()),
+    "format of neurons": lambda m: m.update(format=2),
+}
+
+SEEDS = {
+    "seed negative": lambda m, t: m.update(seed=-1),
+    "seed too long": lambda m, t: m.update(seed=1 << 63),
+    "seed true": lambda m, t: m.update(seed=True),
+    "seed absent": lambda m, t: m.pop("seed"),
+    "another seed": lambda m, t: m.update(seed=m["seed"] + 1),
+    "precision": lambda m, t: m.update(precision="int4"),
+    "precision of another": lambda m, t: m.update(precision="float16"),
+    "draw": lambda m, t: m["draws"].update(first="identity"),
+    "draw of a list": lambda m, t: m["draws"].update(first=["gaussian"]),
+    "another draw": lambda m, t: m["draws"].update(first="gaussian"),
+    "draws absent": lambda m, t: m["draws"].clear(),
+    "sum": lambda m, t: m["sums"].update(first=1),
+    "sum of text": lambda m, t: m["sums"].update(first="1"),
+    "values absent": lambda m, t: t.pop("law/first/values"),
+    "values empty": lambda m, t: t.update({"law/first/values": torch.zeros(0, 10, dtype=torch.int8)}),
+    "values of another width": lambda m, t: t.update({"law/first/values": torch.zeros(5, 11, dtype=torch.int8)}),
+    "values of many rows": lambda m, t: t.update({"law/first/values": torch.zeros(10**7, 10, dtype=torch.int8)}),
+    "values of floats": lambda m, t: t.update({"law/first/values": column(t, "values").float()}),
+    "values of long": lambda m, t: t.update({"law/first/values": column(t, "values").long()}),
+    "scales absent": lambda m, t: t.pop("law/first/scales"),
+    "scales of another length": lambda m, t: t.update({"law/first/scales": torch.ones(5, 9)}),
+    "scales not finite": lambda m, t: t["law/first/scales"].fill_(float("inf")),
+    "scale changed": lambda m, t: t["law/first/scales"][0, 0].mul_(2),
+    "deviation negative": lambda m, t: t["law/first/deviation"].neg_(),
+    "deviation not finite": lambda m, t: t["law/first/deviation"].fill_(float("nan")),
+    "deviation of another length": lambda m, t: t.update({"law/first/deviation": torch.ones(7)}),
+    "kept without scales": lambda m, t: t.pop("scales/last.weight"),
+    "kept scales of another length": lambda m, t: t.update({"scales/last.weight": torch.ones(2, 1)}),
+    "kept scales not finite": lambda m, t: t["scales/last.weight"].fill_(float("nan")),
+    "kept absent": lambda m, t: t.pop("kept/last.weight"),
+    "laws absent": lambda m, t: m.update(laws={}),
+    "channels": lambda m, t: m["program"]["modules"]["first"]["arguments"].update(out_channels=2**31),
+    "function": lambda m, t: call(m, "os:system", ["true"]),
+}
+
+
+@pytest.mark.parametrize("name", OUTER)
+def test_packed_metadata(valid, tmp_path, refused, name):
+    key, metadata, tensors = contents(valid["seed"])
+    OUTER[name](metadata)
+    rewritten(tmp_path / "file", metadata, tensors, key)
+    refused(rn.load, tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_rainbows_of_a_seed(valid, tmp_path, refused, name):
+    key, outer, tensors = contents(valid["seed"])
+    metadata = inflated(outer, "file")
+    SEEDS[name](metadata, tensors)
+    rewritten(tmp_path / "file", deflated(metadata), tensors, key)
     refused(rn.load, tmp_path / "file")
 
 

@@ -16,6 +16,7 @@ from rainbownet.files.checkpoint import read_state
 from rainbownet.files.tensors import write_tensors
 from rainbownet.limit import LimitNetwork, load_limit
 from rainbownet.nets import build
+from rainbownet.rainbow.seed_file import deflated, inflated
 
 SENTINEL = "RAINBOWNET_FUZZ_SENTINEL"
 BAD = [
@@ -191,6 +192,8 @@ def changes(kind: str, valid, folder):
 
         return change, load, folder
     key, metadata, tensors = contents(valid[kind])
+    seeded = kind == "seed"
+    metadata = inflated(metadata, "file") if seeded else metadata
     data = valid[kind].read_bytes()
 
     def change(rng):
@@ -198,14 +201,16 @@ def changes(kind: str, valid, folder):
         if draw < 0.2:
             path.write_bytes(changed_bytes(data, rng))
         elif draw < 0.4:
-            rewritten(path, metadata, changed_tensors(tensors, rng), key)
+            rewritten(path, deflated(metadata) if seeded else metadata, changed_tensors(tensors, rng), key)
         else:
-            rewritten(path, mutated(metadata, rng), tensors, key)
+            new = mutated(metadata, rng)
+            packed = seeded and isinstance(new, dict) and "format" in new
+            rewritten(path, deflated(new) if packed else new, tensors, key)
 
-    return change, loaded_rainbow if kind == "rainbow" else loaded_limit, path
+    return change, loaded_limit if kind == "limit" else loaded_rainbow, path
 
 
-KINDS = ["rainbow", "limit", "checkpoint", "member"]
+KINDS = ["rainbow", "seed", "limit", "checkpoint", "member"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -156,7 +156,7 @@ def _rewritten(path, change) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m, t: m.update(format=99), "written in format 99; .* reads up to 2: upgrade"),
+        (lambda m, t: m.update(format=99), "written in format 99; .* reads up to 3: upgrade"),
         (lambda m, t: m.pop("preset"), "not a complete rainbow file"),
         (lambda m, t: m.pop("laws"), "not a complete rainbow file"),
         (lambda m, t: m["laws"].pop("0"), "'0'"),

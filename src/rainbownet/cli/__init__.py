@@ -5,6 +5,7 @@ from cyclopts import App, Parameter
 from rainbownet.cli.analyze_networks import Clipping, Convergence, Similarity, Spectra
 from rainbownet.cli.analyze_rows import Bulk, Dynamics, Gaussianity
 from rainbownet.cli.compare import Compare
+from rainbownet.cli.compress import Compress
 from rainbownet.cli.demo import Demo
 from rainbownet.cli.fit import Fit
 from rainbownet.cli.info import Info
@@ -31,7 +32,7 @@ analyze = App(
     help="Analyse networks as published: spectra, clipping, convergence, similarity, Gaussianity, bulk, dynamics.",
 )
 for group, verbs in (
-    (app, (Demo, Info, Fit, Sample, Limit, Compare, OfLayers, Path, Report, Train, Reproduce)),
+    (app, (Demo, Info, Fit, Sample, Compress, Limit, Compare, OfLayers, Path, Report, Train, Reproduce)),
     (analyze, (Spectra, Clipping, Convergence, Similarity, Gaussianity, Bulk, Dynamics)),
 ):
     for order, verb in enumerate(verbs):

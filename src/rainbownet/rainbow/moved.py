@@ -1,7 +1,7 @@
 """Laws in other channels: the columns of a block of neurons, read through a map as a parameter is."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from rainbownet.aligned.basis import Flatten, read_through
@@ -15,7 +15,7 @@ def moved_block(
     block: Block,
     population: Population,
     reader: Reader,
-    maps: Float[Tensor, "g d e"],
+    maps: Inexact[Tensor, "g d e"],
     flatten: Flatten,
 ) -> Float[Tensor, "k t"]:
     """Return rows of one parameter's columns, read through a map.

@@ -17,7 +17,7 @@ from rainbownet.aligned.pairs import ActivationPairs, key_of
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network, Population
 from rainbownet.laws import Block, block_slices
-from rainbownet.laws.factor import kept
+from rainbownet.laws.factor import check_rank, kept
 from rainbownet.rainbow.data import RainbowData, realise
 from rainbownet.rainbow.moved import moved_block
 from rainbownet.walk import AlignmentImages
@@ -112,13 +112,14 @@ def ranks_of(found: Mapping[str, Directions], rank: int | float | Mapping[str, i
         rank: One for all, or by population; those not named keep all.
 
     Raises:
+        LawError: If a rank is neither a number of directions nor a share.
         RainbowError: If a name is that of no population.
     """
     if isinstance(rank, Mapping) and (odd := set(rank) - set(found)):
         raise RainbowError(f"rank: {sorted(odd)} are no drawn populations; there are {sorted(found)}")
     ranks = {}
     for name, own in found.items():
-        asked = rank.get(name) if isinstance(rank, Mapping) else rank
+        asked = check_rank(rank.get(name) if isinstance(rank, Mapping) else rank)
         ranks[name] = kept(own.seen.sum(1, keepdim=True).sqrt(), asked, f"population {name!r}: its law")
     return ranks
 
