@@ -95,6 +95,8 @@ def resnet20(runs: Path, images: int) -> Subject:
 
 
 SUBJECTS: dict[str, Callable[[Path, int], Subject]] = {
+    "digits_mlp": lambda runs, images: digits("digits_mlp", 1, runs, images),
+    "digits_cnn": lambda runs, images: digits("digits_cnn", 1, runs, images),
     "digits_mlp ×4": lambda runs, images: digits("digits_mlp", 4, runs, images),
     "digits_mlp ×16": lambda runs, images: digits("digits_mlp", 16, runs, images),
     "tutorial_mlp ×1": lambda runs, images: tutorial("mlp", 1, runs, images),

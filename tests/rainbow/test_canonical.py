@@ -199,6 +199,11 @@ def test_a_canonical_rainbow_has_its_white_control_its_limit_and_a_table(
     assert describe_rainbow(small)["bytes"].sum() < 10_000
 
 
+def test_a_law_without_directions_has_no_rank_to_choose(rainbow: rn.Rainbow, digits) -> None:
+    small = rainbow.white().canonical(digits[0], bytes="20kB", precision="int8")
+    assert [law.rank for law in small.laws.values()] == [0, 0]
+
+
 def test_noise_takes_the_place_of_the_directions_that_are_cut(
     rainbow: rn.Rainbow, digits: tuple[data.Images, data.Images], tmp_path: Path
 ) -> None:

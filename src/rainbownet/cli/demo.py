@@ -76,10 +76,16 @@ def _show(name: str, results: "Results") -> None:
     else:
         table = results.compressed.assign(bytes=results.compressed["bytes"].map(size_text))
         print_table(
-            table.filter(["energy", "ranks", "bytes", "share", "published", "best"]),
-            "4  Laws cut to a share of their energy: bytes, and accuracy of samples at ×2",
-            names={"energy": "energy kept", "ranks": "ranks of the laws", "share": "of the weights"},
-            percent=["energy", "share", "published", "best"],
+            table.filter(["energy", "ranks", "bytes", "share", "published", "published_white", "best", "best_white"]),
+            "4  Laws cut to a share of their energy: bytes, and accuracy of samples at ×2 beside white controls",
+            names={
+                "energy": "energy kept",
+                "ranks": "ranks of the laws",
+                "share": "of the weights",
+                "published_white": "its white",
+                "best_white": "its white",
+            },
+            percent=["energy", "share", "published", "published_white", "best", "best_white"],
         )
         say(f"{results.seconds:.0f} seconds in all")
 

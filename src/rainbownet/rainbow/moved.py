@@ -39,6 +39,8 @@ def moved_block(
             f"layer {reader.layer!r} reads {len(maps)} groups of channels, each by a map of its own: its law has not "
             "one form in the channels of a sample"
         )
+    if len(rows) == 0:
+        return moved_block(rows.new_zeros(1, rows.shape[1]), block, population, reader, maps, flatten)[:0]
     entries, shape = population.slots[block.name].shape[1], list(block.shape)
     complex_ = maps.is_complex()
     if entries > 1:

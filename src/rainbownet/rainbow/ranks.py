@@ -201,6 +201,8 @@ def _errors(
     rainbow: RainbowData, network: Network, name: str, own: Directions, ranks: Sequence[int], inputs: Tensor
 ) -> list[float]:
     """Return the squared relative change of the outputs for each rank of one population."""
+    if len(own.factor) == 0:
+        return [0.0] * len(ranks)
     rows = dict(rainbow.rows())
     whole, blocks = rows[name]
     coordinates = torch.linalg.lstsq(own.factor.T, (whole.cpu().double() - own.mean).T, driver="gelsd").solution.T

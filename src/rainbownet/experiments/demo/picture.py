@@ -80,6 +80,8 @@ def _sizes(axis: Any, results: Results) -> None:
     table = results.compressed
     for method, colour in COLOURS.items():
         axis.plot(table["bytes"] / 1e3, 100 * table[method], "o-", color=colour, label=LABELS[method], linewidth=2.2)
+        white = 100 * table[f"{method}_white"].iloc[0]
+        axis.axhline(white, color=colour, linestyle=":", linewidth=1.8, label=f"  its white control: {white:.1f} %")
     for _, row in table.iterrows():
         place = row["bytes"] / 1e3, 100 * min(row["published"], row["best"])
         label = f"{100 * row['energy']:.0f} %"
@@ -94,7 +96,7 @@ def _sizes(axis: Any, results: Results) -> None:
     _finish(
         axis, "How small can the file be?", "laws cut to directions that hold so much of their energy; samples at ×2"
     )
-    legend(axis, loc="center right", anchor=(0.72, 0.3))
+    legend(axis, loc="center right", anchor=(0.78, 0.3))
 
 
 def _readings(axis: Any, results: Results, width: float) -> None:

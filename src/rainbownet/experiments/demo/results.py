@@ -62,8 +62,8 @@ class Results:
             accuracy of its white control), identity (that of the trained neurons through the same alignment), cosine
             and error (held out, mean over layers), copy and copy_baseline, seconds.
         compressed: A row per cut: energy, ranks of the laws, bytes of the laws and of what is not drawn (a file
-            keeps the trained neurons beside laws that do not), share of the weights' bytes, and the
-            accuracy of samples for each method.
+            keeps the trained neurons beside laws that do not), share of the weights' bytes, and for each method the
+            accuracy of samples and, ending in `_white`, that of the white control of the same width, whatever the cut.
         readings: Some test images: pixels, targets, and by name of a network what it reads in them.
         images: Number of images of alignment and of test.
         seconds: Time in all.

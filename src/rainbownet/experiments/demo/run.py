@@ -123,7 +123,10 @@ def _draw(
 def _compress(
     settings: Settings, net: nn.Module, batches: Loader, test: Images, folder: Path, done: _Counter
 ) -> pd.DataFrame:
-    rows = []
+    rows, whites = [], {}
+    for method, preset in METHODS.items():
+        control = fit(net, batches, preset=preset).white().draw(batches, width=settings.cut_width, seed=settings.seed)
+        whites[f"{method}_white"] = _accuracy(control, test)
     for energy in settings.energies:
         row: dict[str, Any] = {"energy": energy}
         for method, preset in METHODS.items():
@@ -139,7 +142,7 @@ def _compress(
             size -= sum(4 * trained[name][0].numel() for name in changed(trained, rainbow.laws))
             row |= {"bytes": size, "share": size / weight_bytes(rainbow.network), method: _accuracy(new, test)}
             done()
-        rows.append(row)
+        rows.append(row | whites)
     return pd.DataFrame(rows)
 
 
