@@ -31,7 +31,7 @@ from compression_networks import SUBJECTS, Subject
 from rainbownet.errors import RainbowError, RainbowWarning
 from rainbownet.rainbow.describe import weight_bytes
 
-SHARES = {"resnet20": (0.1, 0.25, 0.5), "": (0.01, 0.025, 0.05, 0.1, 0.25)}
+SHARES = {"resnet20": (0.25, 0.5), "": (0.01, 0.025, 0.05, 0.1, 0.25)}
 WIDTHS = {"resnet20": (1.0,), "×1": (0.5, 1.0), "": (0.25, 0.5, 1.0)}
 SPIKED = ("digits_cnn", "digits_mlp", "tutorial_mlp ×1", "tutorial_cnn ×1", "resnet20")
 RATIOS = (0.25, 0.5, 0.75, 0.9)
@@ -146,7 +146,7 @@ def spiked(name: str, runs: Path, images: int) -> dict[str, Any]:
             "samples": [percent(draw.network, subject.test) for draw in draws],
             "emptied": sum(not bool(rows.any(1).all()) for draw in draws[:1] for rows, _ in draw.rows.values()),
         }
-    return found | {"width": 4 if small else 1}
+    return found | {"width": 4 if small else 1, "images": images}
 
 
 @torch.no_grad()
@@ -161,7 +161,7 @@ def main() -> None:
     options.runs.mkdir(parents=True, exist_ok=True)
     # Few rows and cut laws are what is measured.
     warnings.simplefilter("ignore", RainbowWarning)
-    empty: dict[str, Any] = {"images": options.images, "curves": {}, "spiked": {}}
+    empty: dict[str, Any] = {"curves": {}, "spiked": {}}
     result = json.loads(options.out.read_text()) if options.out.is_file() else empty
     result = {key: result[key] for key in empty}
 
@@ -173,7 +173,11 @@ def main() -> None:
         with torch.enable_grad():
             subject = SUBJECTS[name](options.runs, options.images)
         own = result["curves"].setdefault(name, {"rows": []})
-        own |= {"trained": percent(subject.net, subject.test), "test_images": len(subject.test.targets)}
+        own |= {
+            "images": options.images,
+            "trained": percent(subject.net, subject.test),
+            "test_images": len(subject.test.targets),
+        }
         known = {row["kind"] for row in own["rows"]}
         for rows in (theirs(name, subject, known), ours(name, subject, options, known)):
             for row in rows:
