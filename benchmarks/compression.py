@@ -26,7 +26,8 @@ import torch
 
 import compression_peers as peers
 import rainbownet as rn
-from common import RESULTS, percent, show, write_json
+from common import RESULTS, ROOT, percent, show, write_json
+from compression_figure import draw
 from compression_networks import SUBJECTS, Subject
 from rainbownet.errors import RainbowError, RainbowWarning
 from rainbownet.rainbow.describe import weight_bytes
@@ -156,6 +157,7 @@ def main() -> None:
     parser.add_argument("--subjects", nargs="+", default=None, help="names of networks; all by default")
     parser.add_argument("--images", type=int, default=3000, help="training images to align on")
     parser.add_argument("--runs", type=Path, default=Path("runs/compression"), help="where trained networks are kept")
+    parser.add_argument("--figure", type=Path, default=ROOT / "docs" / "images" / "compression.png")
     parser.add_argument("--out", type=Path, default=RESULTS / "compression.json")
     options = parser.parse_args()
     options.runs.mkdir(parents=True, exist_ok=True)
@@ -190,6 +192,8 @@ def main() -> None:
                 result["spiked"][name] = spiked(name, options.runs, options.images)
             print(name, result["spiked"][name], flush=True)
             keep()
+    if result["curves"]:
+        draw(result["curves"], options.figure)
     lines = [
         [name, row["kind"], row["bytes"], f"{max(row['test']):.1f}"]
         for name, own in result["curves"].items()

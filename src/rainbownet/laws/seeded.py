@@ -95,6 +95,10 @@ class FittedSeeded(FittedLaw):
         deviation = self._deviations()
         return self.mean, torch.cat([self.factor, torch.diag(deviation)[deviation > 0]])
 
+    def spectrum(self) -> Float[Tensor, " r"]:
+        """Return the eigenvalues of the covariance of neurons that are drawn, by decreasing size."""
+        return torch.linalg.svdvals(self.mean_and_factor()[1]).square()
+
     def factor_and_noise(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "r D"], Float[Tensor, " B"]]:
         """Return mean, factor, and the deviation of the noise of each block."""
         return self.mean, self.factor, self.deviation
