@@ -16,6 +16,7 @@ from rainbownet.aligned.basis import Flatten
 from rainbownet.aligned.pairs import ActivationPairs, key_of
 from rainbownet.errors import RainbowError
 from rainbownet.graph import Network, Population
+from rainbownet.graph.inputs import Batch, run
 from rainbownet.laws import Block, block_slices
 from rainbownet.laws.factor import check_rank, kept
 from rainbownet.rainbow.data import RainbowData, realise
@@ -130,7 +131,7 @@ def ranks_in_bytes(
     found: Mapping[str, Directions],
     cost: Callable[[Mapping[str, int]], int],
     most: int,
-    inputs: Tensor,
+    inputs: Batch,
 ) -> dict[str, int]:
     """Return the ranks that cost least in outputs, of those whose file has at most so many bytes.
 
@@ -198,7 +199,7 @@ def _grid(most: int) -> list[int]:
 
 
 def _errors(
-    rainbow: RainbowData, network: Network, name: str, own: Directions, ranks: Sequence[int], inputs: Tensor
+    rainbow: RainbowData, network: Network, name: str, own: Directions, ranks: Sequence[int], inputs: Batch
 ) -> list[float]:
     """Return the squared relative change of the outputs for each rank of one population."""
     if len(own.factor) == 0:
@@ -220,5 +221,5 @@ def _errors(
     return errors
 
 
-def _leaves(network: Network, inputs: Tensor) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(network.root(inputs)) if isinstance(leaf, Tensor)]
+def _leaves(network: Network, inputs: Batch) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(run(network.root, inputs)) if isinstance(leaf, Tensor)]
