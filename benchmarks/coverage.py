@@ -18,6 +18,7 @@ import json
 import multiprocessing
 import re
 import resource
+import signal
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
@@ -35,7 +36,11 @@ EXACT = 1e-9
 """Largest relative difference of outputs in float64 that counts as exact."""
 
 Group = Literal["timm", "torchvision", "detection", "hf"]
+PACKAGES = ("timm", "torchvision", "transformers")
 GROUPS: tuple[Group, ...] = ("timm", "torchvision", "detection", "hf")
+WAIT = 10
+"""How much longer than its processor time a network may take, on a machine that is busy."""
+
 _SHIM: list[torch.library.Library] = []
 
 app = App(help=__doc__.splitlines()[0])
@@ -62,14 +67,14 @@ def run(entry: Entry, seconds: float, gigabytes: float) -> dict[str, Any]:
     """Measure a network in a process of its own and return what it told before it ended."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(entry, theirs, int(gigabytes * 2**30)), daemon=True)
+    process = context.Process(target=_measure, args=(entry, theirs, int(seconds), int(gigabytes * 2**30)), daemon=True)
     start = time.monotonic()
     process.start()
     theirs.close()
     found: dict[str, Any] = {"group": entry.group, "name": entry.name, "variant": entry.variant}
     cut = False
     while True:
-        left = start + seconds - time.monotonic()
+        left = start + WAIT * seconds - time.monotonic()
         if left <= 0 or not ours.poll(left):
             cut = True
             process.kill()
@@ -81,15 +86,17 @@ def run(entry: Entry, seconds: float, gigabytes: float) -> dict[str, Any]:
     process.join()
     stage = found.pop("stage", "build")
     if stage != "done" and (cut or process.exitcode):
+        cut = cut or process.exitcode == -signal.SIGXCPU
         why = f"took more than {seconds:g} s" if cut else f"ended with exit code {process.exitcode}"
         found.setdefault("errors", {})[stage] = why
     return found
 
 
-def _measure(entry: Entry, connection: Connection, memory: int) -> None:
+def _measure(entry: Entry, connection: Connection, seconds: int, memory: int) -> None:
     from coverage_measure import measure
 
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     last: dict[str, Any] = {}
 
     def tell(found: dict[str, Any]) -> None:
@@ -135,7 +142,7 @@ def main(
         only: Only those whose name or variant has this regular expression.
         failed_only: Only those that failed before.
         again: Those that are known too.
-        seconds: Most seconds for each.
+        seconds: Most seconds of the processor for each.
         gigabytes: Most memory for each.
         lines: A line of JSON for each network measured.
         out: The last line of each.
@@ -148,7 +155,8 @@ def main(
         chosen = [e for e in chosen if failed(known.get((e.group, e.name), {"errors": {"run": "unknown"}}))]
     elif not again:
         chosen = [e for e in chosen if (e.group, e.name) not in known]
-    import_module("coverage_measure")  # once, before processes are forked
+    for name in ("coverage_measure", "rainbownet.facade", *PACKAGES):  # once, before processes are forked
+        import_module(name)
     lines.parent.mkdir(parents=True, exist_ok=True)
     for i, entry in enumerate(chosen):
         found = run(entry, seconds, gigabytes)
@@ -192,7 +200,7 @@ def counts(own: Sequence[dict[str, Any]]) -> list[list[Any]]:
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages whose networks are measured."""
-    return {name: metadata.version(name) for name in ("timm", "torchvision", "transformers")}
+    return {name: metadata.version(name) for name in PACKAGES}
 
 
 if __name__ == "__main__":

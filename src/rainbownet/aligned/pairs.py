@@ -226,7 +226,7 @@ class ActivationPairs(Visitor):
     def observe(self, node: fx.Node, values: Sequence[Any], chunk: Chunk) -> None:
         """Add the rows of a new value, fitted and held-out images apart."""
         for key in self._keys.get(node, ()):
-            for held, part in halves(chunk.fitted, len(values[0])):
+            for held, part in halves(chunk.fitted_of(values[0]), len(values[0])):
                 rows = [
                     read_rows(value[part], reader, self.flatten, real=self.real[key])
                     for value, reader in zip(values, self.others[key], strict=True)

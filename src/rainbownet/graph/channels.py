@@ -157,7 +157,7 @@ class Channels:
             value = fetch(self.module, name)
             arrays = []
             for axis, size in enumerate(value.shape):
-                if size > 1:
+                if size > 1 and (value.is_floating_point() or value.is_complex()):  # else it is an index or a mask
                     shape = [1] * value.ndim
                     shape[axis] = size
                     arrays.append(self.index(name, axis, None).reshape(shape))

@@ -161,6 +161,6 @@ def _replace(module: nn.Module, name: str, value: Tensor) -> None:
     owner, _, leaf = name.rpartition(".")
     parent = fetch(module, owner) if owner else module
     if leaf in parent._parameters:
-        parent._parameters[leaf] = nn.Parameter(value, requires_grad=False)
+        setattr(parent, leaf, nn.Parameter(value, requires_grad=False))  # recurrent layers keep a list of theirs
     else:
         parent._buffers[leaf] = value

@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph.exported import CONSTANT, export, is_exported, of_torch
+from rainbownet.graph.factors import with_factors
 from rainbownet.graph.forms import with_plain_forms
 from rainbownet.graph.inputs import Batch, Named, given, run, taken
 from rainbownet.graph.module import graph_module, with_norm_modules
@@ -216,6 +217,7 @@ def copy_and_trace(
     with_plain_forms(graph)
     traced = graph_module(root, graph)
     _functionalise(traced)
+    with_factors(traced.graph)
     traced.graph = _renamed(traced.graph, named)
     return (traced if named or tracer.took else root), traced
 

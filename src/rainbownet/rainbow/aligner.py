@@ -129,7 +129,7 @@ class SampleAligner(Visitor):
         """Accumulate the moments and statistics of a new value."""
         for own in self._aligned.values():
             if own.reference.source is node:
-                for held, part in halves(chunk.fitted, len(values[0])):
+                for held, part in halves(chunk.fitted_of(values[0]), len(values[0])):
                     left, right = (
                         read_rows(value[part], reader, self.preset.flatten, real=own.real)
                         for value, reader in zip(values, (own.reference, own.new), strict=True)
@@ -137,7 +137,7 @@ class SampleAligner(Visitor):
                     own.moments.add(left, right, held=held)
         for norm in self._by_source.get(node, ()):
             for k in (0, 1) if norm.node in self._batch else (1,):
-                rows = values[k][: chunk.fitted].movedim(1, -1).flatten(0, -2)
+                rows = values[k][: chunk.fitted_of(values[k])].movedim(1, -1).flatten(0, -2)
                 if (norm.node, k) not in self._moments:
                     dtype = torch.complex128 if rows.is_complex() else torch.float64
                     self._moments[norm.node, k] = ChannelMoment(rows.shape[1], dtype=dtype, device=rows.device)

@@ -30,6 +30,10 @@ class Chunk:
     fitted: int
     numbers: Tensor
 
+    def fitted_of(self, value: Tensor) -> int:
+        """Return how many entries of the first axis of a value are for fitting: images, or windows of them."""
+        return self.fitted * len(value) // len(self.numbers)
+
 
 class Visitor:
     """What is done on the way: nothing, unless a subclass says so.

@@ -131,11 +131,11 @@ def contract(
         rest = [i for i in range(label.ndim) if i not in order]
         pair.append(label.transpose([*order, *rest]).reshape([label.shape[i] for i in order]))
     sum_over(p, node, *pair)
-    channels = pair[0].reshape(-1, pair[0].shape[-1])[0]
+    rows = [label.reshape(-1, label.shape[-1])[0] for label in pair]
     if follow is None:
-        scale(p, node, (a, b), channels)
+        scale(p, node, (a, b), rows)
     else:
-        follow(channels)
+        follow(rows[0])
     return tuple(results)
 
 
@@ -159,12 +159,20 @@ def _size(label: Ids, axes: list[int]) -> int:
     return math.prod(label.shape[axis] for axis in axes)
 
 
-def scale(p: Channels, node: fx.Node, factors: tuple[fx.Node, ...], channels: Ids) -> None:
+def scale(p: Channels, node: fx.Node, factors: tuple[fx.Node, ...], rows: list[Ids]) -> None:
     """Let the constant factor of a sum over channels follow their number.
+
+    A sum of unit vectors' products, or one with weights that a softmax over these channels gives, is a mean already.
 
     Raises:
         UnsupportedOp: If there is none right before or after the sum.
     """
+    pairs = list(zip(factors, rows, strict=True))
+    if all(_made_by(p, x, "normalize", own) for x, own in pairs) or any(
+        _made_by(p, x, "softmax", own) for x, own in pairs
+    ):
+        return
+    channels = rows[0]
     found = _constant_after(p, node) or next((f for x in factors if (f := _constant_before(p, x, node))), None)
     if found is None or found[0] in p.rewrites:
         raise p.unsupported(
@@ -178,6 +186,27 @@ def scale(p: Channels, node: fx.Node, factors: tuple[fx.Node, ...], channels: Id
         return tuple(args), dict(scaled.kwargs)
 
     p.rewrite(scaled, resized)
+
+
+def _made_by(p: Channels, source: fx.Node, name: str, channels: Ids) -> bool:
+    """Whether a value is what an operation over the axis of these channels gives, its entries in whatever order."""
+    while source.op.startswith("call_"):
+        whole = source.op == "call_module"
+        called = type(p.target(source)).__name__.lower() if whole else operation_name(source.target)
+        if called == name:
+            dim: Any = getattr(p.target(source), "dim", None) if whole else None
+            dim = dim if whole else p.argument(source, 2 if name == "normalize" else 1, "dim", 1)
+            return isinstance(dim, int) and any(_lies_along(label, dim, channels) for label in p.labels_of(source))
+        tensors = [x for x in source.all_input_nodes if isinstance(p.values[x], Tensor) and p.values[x].ndim]
+        if len(tensors) != 1 or called not in _SAME_ENTRIES | {"dropout", "identity", "to"}:
+            return False
+        source = tensors[0]
+    return False
+
+
+def _lies_along(label: Ids, dim: int, channels: Ids) -> bool:
+    rows = np.moveaxis(label, dim, -1).reshape(-1, label.shape[dim])
+    return rows.shape[1] == len(channels) and bool((rows == channels).all(1).any())
 
 
 def _constant_after(p: Channels, node: fx.Node) -> tuple[fx.Node, int, float, int] | None:

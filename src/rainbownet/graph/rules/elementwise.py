@@ -1,5 +1,6 @@
 """Operations that act entry by entry: they tie the channels of all their inputs."""
 
+import numpy as np
 from torch import Tensor, fx, nn
 
 from rainbownet.graph.channels import Channels, Labels
@@ -45,10 +46,31 @@ def prelu_module(p: Channels, node: fx.Node) -> Labels:
     return p.labels_of(source)
 
 
+@register("type_as", channelwise=True, linear=True)
+def typed(p: Channels, node: fx.Node) -> Labels:
+    """Pass the labels of the first on: the other gives a type of numbers alone."""
+    return p.labels_of(node.all_input_nodes[0])
+
+
 @register("softmax", "log_softmax", "normalize", nn.Softmax, nn.LogSoftmax, nn.Softmax2d)
 def equivariant(p: Channels, node: fx.Node) -> Labels:
     """Pass the labels on: the operation commutes with permutations of the channels."""
     return p.labels_of(node.all_input_nodes[0])
+
+
+@register(nn.GLU, "glu")
+def gated(p: Channels, node: fx.Node) -> Labels:
+    """Tie each channel to the one that is its gate: the two halves of an axis."""
+    source = node.all_input_nodes[0]
+    given = getattr(p.target(node), "dim", -1) if node.op == "call_module" else p.argument(node, 1, "dim", -1)
+    dim = int(given) % p.values[source].ndim
+    labels = []
+    for label in p.labels_of(source):
+        if label.shape[dim] > 1:
+            label, gate = np.split(label, 2, axis=dim)
+            p.ties.tie(label, gate)
+        labels.append(label)
+    return tuple(labels)
 
 
 _ACTIVATIONS = (

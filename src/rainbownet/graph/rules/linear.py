@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from torch import fx, nn
 
-from rainbownet.graph.channels import Channels, Labels
+from rainbownet.graph.channels import Channels, Kept, Labels
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 
@@ -36,9 +36,17 @@ def linear_module(p: Channels, node: fx.Node) -> Labels:
 
 @register("linear", linear=True)
 def linear_function(p: Channels, node: fx.Node) -> Labels:
-    """Handle `F.linear` with parameters of the network."""
-    weight, bias = _weights(p, node, p.argument(node, 1, "weight"), p.argument(node, 2, "bias"))
-    return _linear(p, node, p.argument(node, 0, "input"), weight, bias)
+    """Handle `F.linear` with a weight of the network; an offset may be computed, as one put together of parts."""
+    offset = p.argument(node, 2, "bias")
+    weight, bias = _weights(p, node, p.argument(node, 1, "weight"), offset if p.parameter_name(offset) else None)
+    labels = _linear(p, node, p.argument(node, 0, "input"), weight, bias)
+    if offset is not None and bias is None:
+        parts = p.axis_label(offset, 0)
+        if parts is None:
+            p.ties.freeze(p.index(weight, 0, None))
+        else:
+            p.ties.tie(p.index(weight, 0, None), parts)
+    return labels
 
 
 def matmul(p: Channels, node: fx.Node) -> Labels:
@@ -206,6 +214,26 @@ def embedding_function(p: Channels, node: fx.Node) -> Labels:
     name, _ = _weights(p, node, p.argument(node, 1, "weight"), None)
     p.ties.freeze(p.index(name, 0, None))
     return (on_axis(p.index(name, 1, None), -1, p.values[node].ndim),)
+
+
+@register(nn.RNN, nn.LSTM, nn.GRU)
+def recurrent_module(p: Channels, node: fx.Node) -> Any:
+    """Read the last axis of sequences; what the module keeps from step to step, and so writes, stays as trained."""
+    module: Any = p.target(node)
+    source, name = node.all_input_nodes[0], str(node.target)
+    if len(node.all_input_nodes) > 1:
+        raise p.unsupported(node, "a recurrent layer that is given its first state needs a rule")
+    for side in ("", "_reverse") if module.bidirectional else ("",):
+        weight = f"{name}.weight_ih_l0{side}"
+        p.read(weight, 1, node, source, p.values[source].ndim - 1)
+        rows = p.index(weight, 0, None)
+        p.freeze_late(
+            Kept(node, str(p.unsupported(node, "recurrent neurons have no law; what they read is drawn")), rows)
+        )
+        size_attributes(p, name, weight, {"input_size": 1})
+    for label in _others(p.labels_of(source), -1):
+        p.ties.freeze(label)
+    return [(), [(), ()] if isinstance(module, nn.LSTM) else ()]
 
 
 @register(nn.Embedding)

@@ -1,4 +1,4 @@
-"""Reshaping, permuting, slicing, padding and reducing: labels follow the values."""
+"""Reshaping, permuting, slicing and padding: labels follow the values."""
 
 from itertools import pairwise
 from typing import Any
@@ -8,24 +8,53 @@ import torch
 from torch import Tensor, fx, nn
 
 from rainbownet.graph.channels import Channels, Count, Labels
+from rainbownet.graph.nodes import called
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 
 
 @register("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", nn.Flatten, nn.Unflatten, linear=True)
+@register("reshape_as", "view_as", linear=True)
 def reshape(p: Channels, node: fx.Node) -> Labels:
     """Reshape the labels; constant sizes in the code follow the number of channels."""
     source = node.all_input_nodes[0]
     old, new = tuple(p.values[source].shape), tuple(p.values[node].shape)
-    labels = tuple(_without_batch(_reshaped(label, old, new)) for label in p.labels_of(source))
+    labels = tuple(without_repeats(_reshaped(label, old, new)) for label in p.labels_of(source))
     if node.op != "call_module" and str(getattr(node.target, "__name__", node.target)) in {"view", "reshape"}:
         follow_sizes(p, node, labels, new)
+    if "unflatten" in called(node, p.modules).lower():
+        _follow_unflattened(p, node, labels, len(new) - len(old) + 1)
     return labels
 
 
-def _without_batch(label: Ids) -> Ids:
-    """Return a label whose entries are alike for all images as one of channels alone (heads taken out of a batch)."""
-    return label[:1] if len(label) > 1 and (label == label[:1]).all() else label
+def _follow_unflattened(p: Channels, node: fx.Node, labels: Labels, parts: int) -> None:
+    """Let the sizes that an axis is taken apart into follow the number of channels."""
+    module: Any = p.target(node) if node.op == "call_module" else None
+    dim = module.dim if module else p.value(p.argument(node, 1, "dim"))
+    dim = int(dim) % p.values[node.all_input_nodes[0]].ndim
+    shape = p.values[node].shape
+    rows: dict[int, Ids] = {}
+    for label in labels:
+        if axes := [i for i in range(dim, dim + parts) if label.shape[i] > 1]:
+            rows[axes[-1]] = np.moveaxis(label, axes[-1], -1).reshape(-1, shape[axes[-1]])[0]
+    if not rows:
+        return
+
+    def sizes(count: Count) -> tuple[int, ...]:
+        return tuple(count(rows[i]) if i in rows else shape[i] for i in range(dim, dim + parts))
+
+    if module:
+        p.attribute(str(node.target), "unflattened_size", sizes)
+    else:
+        p.rewrite(node, lambda count: ((node.all_input_nodes[0], dim, sizes(count)), {}))
+
+
+def without_repeats(label: Ids) -> Ids:
+    """Return a label without the axes along which its entries are alike: images, tokens, windows."""
+    for axis, size in enumerate(label.shape):
+        if size > 1 and (label == (first := label.take([0], axis))).all():
+            label = first
+    return label
 
 
 def follow_sizes(p: Channels, node: fx.Node, labels: Labels, new: tuple[int, ...]) -> None:
@@ -139,7 +168,7 @@ def _taken_by_tensors(p: Channels, node: fx.Node, source: fx.Node, parts: list[A
     simple = all(isinstance(part, Tensor) or part == slice(None) for part in parts)
     masks = any(isinstance(part, Tensor) and part.dtype == torch.bool for part in parts)
     if not simple or masks or found != list(range(found[0], found[-1] + 1)):
-        raise p.unsupported(node, "indexing by tensors is known beside whole axes only, and not by truth values")
+        return _picked(p, node, source, tuple(parts))
     first, last = found[0], found[-1] + 1
     width = p.values[node].ndim - (value.ndim - (last - first))
     labels = []
@@ -150,6 +179,20 @@ def _taken_by_tensors(p: Channels, node: fx.Node, source: fx.Node, parts: list[A
             p.ties.freeze(label)  # entries of a table
         else:
             labels.append(label.reshape(*label.shape[:first], *(1,) * width, *label.shape[last:]))
+    return tuple(labels)
+
+
+def _picked(p: Channels, node: fx.Node, source: fx.Node, index: tuple) -> Labels:
+    """Return the labels of entries picked by tensors (a table of relative positions): channels picked are kept."""
+    shape = p.values[source].shape
+    labels = []
+    for label in p.labels_of(source):
+        chosen = torch.from_numpy(np.broadcast_to(label, shape).copy())[index].numpy()
+        own, untouched = without_repeats(chosen), without_repeats(label)
+        if own.size == untouched.size and len(np.unique(own)) == own.size:
+            labels.append(own)
+        else:  # not all of them, or some repeatedly: another number of them would need another index
+            p.mixes(node, label, "it takes channels by tensors of indices")
     return tuple(labels)
 
 
@@ -233,35 +276,4 @@ def pad(p: Channels, node: fx.Node) -> Labels:
             return node.args, {**node.kwargs, "pad": counts}
 
         p.rewrite(node, resized)
-    return tuple(labels)
-
-
-@register("mean", linear=True)
-@register("norm", "vector_norm", "linalg_vector_norm", "std", "var")
-def average(p: Channels, node: fx.Node) -> Labels:
-    """Reduce axes. An average over channels is an average over neurons: it has a limit and needs no alignment."""
-    return _reduced(p, node)
-
-
-@register("sum", linear=True)
-@register("amax", "amin")
-def reduction(p: Channels, node: fx.Node) -> Labels:
-    """Reduce axes of positions; a sum or maximum over channels that are drawn would depend on the width."""
-    return _reduced(p, node, forbidden="it sums or maximises over channels, whose number changes with the width")
-
-
-def _reduced(p: Channels, node: fx.Node, forbidden: str | None = None) -> Labels:
-    source = node.all_input_nodes[0]
-    old, new = tuple(p.values[source].shape), tuple(p.values[node].shape)
-    dims = p.argument(node, 2, "dim") if str(getattr(node.target, "__name__", node.target)).endswith("norm") else None
-    dims = p.argument(node, 1, "dim") if dims is None or isinstance(dims, bool) else dims
-    dims = range(len(old)) if dims is None else dims if isinstance(dims, (tuple, list)) else [dims]
-    axes = sorted(int(axis) % len(old) for axis in dims)
-    labels = []
-    for label in p.labels_of(source):
-        if any(label.shape[axis] > 1 for axis in axes):
-            if forbidden:
-                p.mixes(node, label, forbidden)
-            continue
-        labels.append(label if len(new) == len(old) else label.squeeze(tuple(axes)))
     return tuple(labels)
