@@ -179,6 +179,18 @@ def test_bic_tries_every_number_up_to_the_largest(kinds: int, max_k: int, found:
     assert len(law.components) == found
 
 
+@pytest.mark.parametrize("kinds", [1, 3])
+def test_the_likelihood_of_neurons_left_out_finds_the_number_of_kinds(kinds: int) -> None:
+    rows = separate(kinds, 60, 4)[torch.randperm(60 * kinds, generator=generator(1))]
+    law = Mixture(k="held-out", max_k=4).fit(rows, [Block("weight", (4,))])
+    assert len(law.components) == kinds
+
+
+def test_of_neurons_too_few_to_leave_any_out_one_kind_is_made() -> None:
+    law = Mixture(k="held-out").fit(separate(2, 1, 4), [Block("weight", (4,))])
+    assert len(law.components) == 1
+
+
 def test_bic_tries_no_more_components_than_neurons_can_tell_apart() -> None:
     """Four rows of two coordinates: a third component would have more numbers in its covariance than there are."""
     rows = torch.tensor([[0.0, 0.0], [0.0, 1e-3], [100.0, 0.0], [0.0, 100.0]]).double()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -19,6 +21,11 @@ from rainbownet.laws.block import Block
 from rainbownet.laws.draws import cpu_generator
 from rainbownet.laws.factor import check_rank, kept, thin_factor
 from rainbownet.laws.gaussian import FittedGaussian
+
+FOLDS = 5
+"""Parts of the neurons that are left out in turn."""
+
+CHOICES = ("bic", "held-out")
 
 LEAST_SHARE = 1e-2  # a component that is this little responsible for a neuron does not hold its row
 
@@ -105,8 +112,9 @@ class Mixture(Law[FittedMixture]):
     full rank). Needs scikit-learn, the extra `train`.
 
     Args:
-        k: Number of components, or "bic" for the number up to `max_k` with the least Bayesian information criterion.
-        max_k: Largest number tried by "bic".
+        k: Number of components, or how the number up to `max_k` is chosen: "bic" for the least Bayesian information
+            criterion, "held-out" for the largest likelihood of neurons that were left out (every fifth in turn).
+        max_k: Largest number that is tried.
         rank: Number of principal directions of a component, or the share of its energy they hold; all if None.
         coordinates: Number of principal coordinates in which components are told apart.
         seed: Seed of the first guess of expectation-maximisation.
@@ -132,7 +140,9 @@ class Mixture(Law[FittedMixture]):
 
     def __post_init__(self):
         numbers = {
-            "k": "bic" if self.k == "bic" else whole("k", self.k, least=1, otherwise="'bic', or ", error=LawError),
+            "k": self.k
+            if self.k in CHOICES
+            else whole("k", self.k, least=1, otherwise="'bic', 'held-out', or ", error=LawError),
             "max_k": whole("max_k", self.max_k, least=1, error=LawError),
             "rank": check_rank(self.rank),
             "coordinates": whole("coordinates", self.coordinates, least=1, error=LawError),
@@ -165,12 +175,23 @@ class Mixture(Law[FittedMixture]):
             limit = 2 * len(points) // (points.shape[1] + 1)
             numbers = range(1, max(1, min(self.max_k, limit)) + 1)
         mixture = require("sklearn.mixture", extra="train")
-        models = [mixture.GaussianMixture(k, random_state=self.seed, n_init=3, max_iter=500) for k in numbers]
+
+        def fitted(k: int, rows: Any) -> Any:
+            return mixture.GaussianMixture(k, random_state=self.seed, n_init=3, max_iter=500).fit(rows)
+
+        def held_out(k: int) -> float:
+            parts = [np.arange(len(points)) % FOLDS == fold for fold in range(FOLDS)]
+            return sum(fitted(k, points[~part]).score_samples(points[part]).sum() for part in parts)
+
         with warnings.catch_warnings():
             # Stopping early is harmless: mean and covariance of the mixture are exact for any responsibilities.
             warnings.simplefilter("ignore", require("sklearn.exceptions", extra="train").ConvergenceWarning)
-            fitted = [model.fit(points) for model in models]
-        best = min(fitted, key=lambda model: model.bic(points))
+            if self.k == "held-out":
+                # What is left of the neurons must hold each component; of fewer than folds nothing is told apart.
+                most = len(points) - math.ceil(len(points) / FOLDS) if len(points) >= FOLDS else 0
+                best = fitted(max((k for k in numbers if k <= most), key=held_out, default=1), points)
+            else:
+                best = min((fitted(k, points) for k in numbers), key=lambda model: model.bic(points))
         return torch.from_numpy(best.predict_proba(points))
 
     def _component(self, rows: Tensor, weights: Tensor, name: str) -> tuple[Tensor, Tensor]:
