@@ -16,8 +16,8 @@ def starved(result: dict[str, Any]) -> str:
     text = [
         f"Samples at ×{result['width']:g} aligned on few images, mean ± spread over {result['seeds']} draws; one white "
         "control; *identity*: the trained neurons through the same alignment, and how often they agree with the "
-        f"trained network. On {result['validation_images']} images by which the default was chosen; the default also on "
-        f"{result['test_images']} others, all of the test images. Accuracy in %."
+        f"trained network. On {result['validation_images']} images by which the default was chosen; the default also "
+        f"on {result['test_images']} others; both are of the test images. Accuracy in %."
     ]
     for part, rows in result["parts"].items():
         body = []
