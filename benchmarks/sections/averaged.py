@@ -27,8 +27,8 @@ def averaged(result: dict[str, Any]) -> str:
         found = result[key]
         rows.append([name, "", f"{found['accuracy']:.1f}", f"{found['nll']:.3f}", f"{found['ece']:.1f}"])
     return (
-        "The tutorial's perceptron at a quarter of its width. K samples of its width with their probabilities averaged, "
-        f"and one sample K times as wide; mean ± spread over {result['seeds']} seeds.\n\n"
+        "The tutorial's perceptron at a quarter of its width. K samples of its width with averaged probabilities, and "
+        f"one sample K times as wide; mean ± spread over {result['seeds']} seeds.\n\n"
         + table(["", "K", "accuracy, %", "NLL", "ECE, %"], rows)
     )
 
