@@ -5,6 +5,7 @@ from rainbownet.data.examples import Examples
 from rainbownet.data.images import Images
 from rainbownet.data.source import IMAGENET, load
 from rainbownet.data.stationary import stationary_gaussian_images
+from rainbownet.data.stream import Stream, StreamLoader, stream
 from rainbownet.data.text import Text, load_text
 
 __all__ = [
@@ -12,9 +13,12 @@ __all__ = [
     "Examples",
     "Images",
     "Loader",
+    "Stream",
+    "StreamLoader",
     "Text",
     "load",
     "load_text",
     "loader",
     "stationary_gaussian_images",
+    "stream",
 ]

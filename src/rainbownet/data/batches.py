@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from rainbownet.checks import device_of_name, seed_of, whole
 from rainbownet.data.augment import AUGMENTATIONS, crop_and_flip, draw_augmentation
 from rainbownet.data.examples import Examples
 from rainbownet.data.images import Images
+from rainbownet.data.stream import CROP, Stream, StreamLoader
 from rainbownet.errors import DataError
 
 
@@ -50,6 +51,11 @@ class Loader:
         return replace(self, epoch=epoch)
 
     @property
+    def place(self) -> torch.device:
+        """Where batches are."""
+        return self.images.inputs.device
+
+    @property
     def normalisation(self) -> dict[str, Any] | None:
         """How the images are normalised, see `Images.normalisation`."""
         return self.images.normalisation
@@ -79,24 +85,50 @@ class Loader:
         return start + size * self.rank // self.world, start + size * (self.rank + 1) // self.world
 
 
+@overload
 def loader(
     images: Examples,
+    *,
+    batch_size: int = ...,
+    shuffle: bool = ...,
+    augment: str | None = ...,
+    seed: int = ...,
+    device: torch.device | str | None = ...,
+) -> Loader: ...
+
+
+@overload
+def loader(
+    images: Stream,
+    *,
+    batch_size: int = ...,
+    shuffle: bool = ...,
+    augment: str | None = ...,
+    seed: int = ...,
+    device: torch.device | str | None = ...,
+) -> StreamLoader: ...
+
+
+def loader(
+    images: Examples | Stream,
     *,
     batch_size: int = 128,
     shuffle: bool = False,
     augment: str | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
-) -> Loader:
+) -> Loader | StreamLoader:
     """Cut a data set into batches.
 
-    The data set is moved to `device` whole and once; batches are then made there.
+    A data set in memory is moved to `device` whole and once; batches are then made there. A stream is read and decoded
+    as batches are due.
 
     Args:
         images: The data set: images, or windows of a text.
         batch_size: Images per batch; the last one may be smaller.
         shuffle: Whether the order is random.
-        augment: None, `"flip"` (left–right) or `"cifar"` (flip, and crop after padding by 4 zeros).
+        augment: None, `"flip"` (left–right) or `"cifar"` (flip, and crop after padding by 4 zeros); of streams
+            `"imagenet"` (flip, and crop of a random part).
         seed: Seed of order and augmentation; together with the epoch it fixes every batch.
         device: Where the batches are wanted; None leaves the images where they are.
 
@@ -114,15 +146,20 @@ def loader(
         >>> [targets.tolist() for _, targets in batches.at(1)] == [targets.tolist() for _, targets in batches]
         False
     """
-    if not isinstance(images, Examples):
+    if not isinstance(images, Examples | Stream):
         raise DataError(f"images is a {type(images).__name__}; an Images, as `rainbownet.data.load` gives, is needed")
     if len(images) == 0:
         raise DataError(f"data set {images.name!r} is empty; at least one image is needed")
     batch_size, seed = whole("batch_size", batch_size, least=1, error=DataError), seed_of(seed)
-    if augment is not None and (not isinstance(augment, str) or augment not in AUGMENTATIONS):
-        raise DataError(f"augment is {augment!r}; it can be None or one of {', '.join(map(repr, AUGMENTATIONS))}")
-    if augment is not None and not isinstance(images, Images):
+    known = (CROP,) if isinstance(images, Stream) else tuple(AUGMENTATIONS)
+    if augment is not None and (not isinstance(augment, str) or augment not in known):
+        kind = "a stream's" if isinstance(images, Stream) else "of images in memory"
+        raise DataError(f"augment is {augment!r}; {kind} can be None or one of {', '.join(map(repr, known))}")
+    if augment is not None and not isinstance(images, Images | Stream):
         raise DataError(f"augment is {augment!r}; data set {images.name!r} has no images to flip")
+    if isinstance(images, Stream):
+        place = device_of_name("cpu" if device is None else device)
+        return StreamLoader(images, place, batch_size=batch_size, shuffle=shuffle, augment=augment, seed=seed)
     placed = images if device is None else images.to(device_of_name(device))
     return Loader(placed, batch_size=batch_size, shuffle=shuffle, augment=augment, seed=seed)
 

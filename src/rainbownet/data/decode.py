@@ -45,15 +45,15 @@ def decode_images(table: Any, column: str, *, size: int | None, name: str) -> UI
     if n == 0:
         raise DataError(f"data set {name!r}: the split is empty; at least one image is needed")
     first = table[: min(n, 64)][column]
-    with_modes = [_open_image(library, entry, name).mode for entry in first]
+    with_modes = [open_image(library, entry, name).mode for entry in first]
     mode = "L" if set(with_modes) <= GREY_MODES else "RGB"
-    height, width = _pixels(library, first[0], mode, size, name).shape[:2]
+    height, width = pixels_of(library, first[0], mode, size, name).shape[:2]
     channels = 1 if mode == "L" else 3
     result = np.empty((n, height, width, channels), dtype=np.uint8)
 
     def fill(start: int, entries: list[dict[str, Any]]) -> None:
         for offset, entry in enumerate(entries):
-            pixels = _pixels(library, entry, mode, size, name)
+            pixels = pixels_of(library, entry, mode, size, name)
             if pixels.shape[:2] != (height, width):
                 raise DataError(
                     f"data set {name!r}: image 0 is {height}×{width} but image {start + offset} is "
@@ -71,7 +71,17 @@ def decode_images(table: Any, column: str, *, size: int | None, name: str) -> UI
     return torch.from_numpy(result).permute(0, 3, 1, 2).contiguous()
 
 
-def _open_image(library: Any, entry: dict[str, Any], name: str) -> Any:
+def open_image(library: Any, entry: dict[str, Any], name: str) -> Any:
+    """Return a picture that is not decoded yet.
+
+    Args:
+        library: `PIL.Image`.
+        entry: Its bytes, or None and its path.
+        name: Name of the data set, for messages.
+
+    Raises:
+        DataError: If it is no picture, or of more than 8 bits a channel.
+    """
     try:
         content = entry["bytes"] if entry["bytes"] is not None else Path(entry["path"]).read_bytes()
         image = library.open(io.BytesIO(content))
@@ -84,8 +94,9 @@ def _open_image(library: Any, entry: dict[str, Any], name: str) -> Any:
     return image
 
 
-def _pixels(library: Any, entry: dict[str, Any], mode: str, size: int | None, name: str) -> NDArray[np.uint8]:
-    image = _open_image(library, entry, name)
+def pixels_of(library: Any, entry: dict[str, Any], mode: str, size: int | None, name: str) -> NDArray[np.uint8]:
+    """Return the bytes of a picture, resized and cropped at its centre if `size` is given; see `decode_images`."""
+    image = open_image(library, entry, name)
     if image.mode != mode:
         image = image.convert(mode)
     if size is not None:

@@ -69,7 +69,7 @@ def load_folder(folder: Path, source: Source) -> Decoded:
     # Outside the library's own cache, where a folder is known by its name alone and taken for a data set of the hub.
     with TemporaryDirectory(prefix="rainbownet-") as place:
         with _quietly():
-            decoded = _decode(_open(str(folder.resolve()), source, cache_dir=place), source)
+            decoded = _decode(open_split(str(folder.resolve()), source, cache_dir=place), source)
         return _kept(path, decoded, source)
 
 
@@ -86,7 +86,7 @@ def load_hub(source: Source) -> Decoded:
         DataError: If the data set, split or columns cannot be found, or the images differ in size and `size` is None.
         MissingExtra: Without `datasets` or Pillow.
     """
-    table = _open(source.name, source)
+    table = open_split(source.name, source)
     path = _cached_at(source.name, str(table._fingerprint), source)
     return _cached(path) or _kept(path, _decode(table, source), source)
 
@@ -124,7 +124,18 @@ def _quietly() -> Iterator[None]:
         progress.enable_progress_bars()
 
 
-def _open(name: str, source: Source, **options: Any) -> Any:
+def open_split(name: str, source: Source, **options: Any) -> Any:
+    """Return a split as `datasets` gives it, nothing of it decoded.
+
+    Args:
+        name: Hub name, or the whole path of a folder.
+        source: What is wanted of it.
+        options: Further arguments of `datasets.load_dataset`; without any it is one of the hub.
+
+    Raises:
+        DataError: If it cannot be loaded or has no such split.
+        MissingExtra: Without `datasets`.
+    """
     datasets = require("datasets", extra="train")
     try:
         splits = datasets.load_dataset(name, source.config, **options)
@@ -155,8 +166,8 @@ def _check_from_hub(table: Any, source: Source) -> None:
 
 
 def _decode(table: Any, source: Source) -> Decoded:
-    inputs_column = _find_column(table, source, "Image", source.inputs_column, "inputs_column")
-    targets_column = _find_column(table, source, "ClassLabel", source.targets_column, "targets_column")
+    inputs_column = find_column(table, source, "Image", source.inputs_column, "inputs_column")
+    targets_column = find_column(table, source, "ClassLabel", source.targets_column, "targets_column")
     targets, classes = _labels(table, targets_column, source)
     image_feature = require("datasets", extra="train").Image(decode=False)
     encoded = table.select_columns([inputs_column]).cast_column(inputs_column, image_feature)
@@ -164,7 +175,12 @@ def _decode(table: Any, source: Source) -> Decoded:
     return Decoded(inputs, targets, classes)
 
 
-def _find_column(table: Any, source: Source, kind: str, asked: str | None, argument: str) -> str:
+def find_column(table: Any, source: Source, kind: str, asked: str | None, argument: str) -> str:
+    """Return the name of a column: the one asked for, or the only one of a kind.
+
+    Raises:
+        DataError: If there is none, or there are several.
+    """
     kinds = {column: type(feature).__name__ for column, feature in table.features.items()}
     listing = ", ".join(f"{column} ({kind})" for column, kind in kinds.items())
     if asked is not None:

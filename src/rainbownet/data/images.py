@@ -112,13 +112,23 @@ class Images(Examples):
 
     def normalise(self, inputs: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Turn a batch of these images' pixels into what a network reads: scaled, centred, divided."""
-        scale = 255.0 if inputs.dtype == torch.uint8 else 1.0
-        batch = inputs.to(torch.float32) if inputs.dtype == torch.uint8 else inputs
-        if scale == 1.0 and not any(self.mean) and all(value == 1.0 for value in self.std):
-            return batch
-        mean = _constant(self.mean, batch.dtype, batch.device)
-        std = _constant(self.std, batch.dtype, batch.device)
-        return (batch - scale * mean) / (scale * std)
+        return normalised(inputs, self.mean, self.std)
+
+
+def normalised(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Float[Tensor, "b c h w"]:
+    """Return pixels scaled to [0, 1] if they are bytes, centred and divided.
+
+    Args:
+        inputs: Bytes or numbers, images × channels × height × width.
+        mean: What to subtract from each channel.
+        std: What to divide each channel by after that.
+    """
+    scale = 255.0 if inputs.dtype == torch.uint8 else 1.0
+    batch = inputs.to(torch.float32) if inputs.dtype == torch.uint8 else inputs
+    if scale == 1.0 and not any(mean) and all(value == 1.0 for value in std):
+        return batch
+    centre, deviation = (_constant(values, batch.dtype, batch.device) for values in (mean, std))
+    return (batch - scale * centre) / (scale * deviation)
 
     def _scale(self) -> tuple[Any, ...]:
         return self.mean, self.std

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rainbownet.data import Loader
+from rainbownet.data import Loader, StreamLoader
 from rainbownet.training.recipe import Recipe
 from rainbownet.training.score import batch_sums, logits_of
 
@@ -17,7 +17,7 @@ from rainbownet.training.score import batch_sums, logits_of
 def run_epoch(
     net: nn.Module,
     optimizer: torch.optim.Optimizer,
-    batches: Loader,
+    batches: Loader | StreamLoader,
     recipe: Recipe,
     epoch: int,
     advance: Callable[[], None],
@@ -37,7 +37,7 @@ def run_epoch(
     """
     net.train()
     n, steps = len(batches.images), len(batches)
-    device = batches.images.inputs.device
+    device = batches.place
     sums = torch.zeros(3, dtype=torch.float64, device=device)
     for step, (inputs, targets) in enumerate(batches):
         for group in optimizer.param_groups:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from rainbownet.checks import real, sequence_of, shown, whole
 from rainbownet.data.augment import AUGMENTATIONS
+from rainbownet.data.stream import CROP
 from rainbownet.errors import DataError
 
 WARM_UP = 0.3
@@ -30,7 +31,7 @@ class Recipe:
         weight_decay: Half the coefficient of the squared norm of all parameters; of AdamW the decay that is decoupled
             from the gradient (Loshchilov & Hutter 2019).
         batch_size: Images per step, over all processes.
-        augment: None, `"flip"` or `"cifar"`.
+        augment: None, `"flip"`, `"cifar"`, or of streams `"imagenet"`.
         precision: `"bf16"` multiplies in bfloat16 with float32 weights.
         channels_last: Whether images lie in memory with the channels last (faster convolutions on GPUs).
         label_smoothing: Weight of the uniform distribution in the targets.
@@ -82,7 +83,7 @@ class Recipe:
         for name, known in (
             ("schedule", ("step", "onecycle", "constant")),
             ("precision", ("float32", "bf16")),
-            ("augment", (None, *AUGMENTATIONS)),
+            ("augment", (None, *AUGMENTATIONS, CROP)),
             ("optimizer", ("sgd", "adamw")),
         ):
             if getattr(self, name) not in known:

@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from torch import Tensor, nn
 
 from rainbownet.checks import path_of, seed_of, shown
-from rainbownet.data import Examples, Loader, loader
+from rainbownet.data import Examples, Loader, Stream, StreamLoader, loader
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
 from rainbownet.naming import apply_state, load_weights
 from rainbownet.progress import progress as progress_bar
@@ -48,11 +48,11 @@ class History:
 
 def train(
     net: nn.Module,
-    images: Examples,
+    images: Examples | Stream,
     *,
     recipe: Recipe | str = "quick",
     out: str | Path | None = None,
-    test: Examples | None = None,
+    test: Examples | Stream | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
     progress: bool = True,
@@ -70,7 +70,7 @@ def train(
     Args:
         net: The network. Parameters that need no gradient are left alone.
         images: Training images, or a text where the network gives logits at each character; they are held on the device
-            as a whole.
+            as a whole. Or a stream of images, see `rainbownet.data.stream`.
         recipe: A recipe, or the name of one in `RECIPES`.
         out: Directory of the run; None writes nothing.
         test: Images on which each epoch is scored.
@@ -98,10 +98,10 @@ def train(
 
 def _train(
     net: nn.Module,
-    images: Examples,
+    images: Examples | Stream,
     recipe: Recipe,
     out: str | Path | None,
-    test: Examples | None,
+    test: Examples | Stream | None,
     seed: int,
     device: torch.device | str | None,
     *,
@@ -176,9 +176,9 @@ def _known(recipe: Recipe | str) -> Recipe:
     return RECIPES[recipe]
 
 
-def _check(images: Examples, test: Examples | None) -> None:
+def _check(images: Examples | Stream, test: Examples | Stream | None) -> None:
     for name, given in (("images", images), ("test", test)):
-        if not isinstance(given, Examples) and (name == "images" or given is not None):
+        if not isinstance(given, Examples | Stream) and (name == "images" or given is not None):
             raise DataError(f"{name} is a {type(given).__name__}; Images, as `rainbownet.data.load` gives, is needed")
     if test is not None and (test.shape != images.shape or len(test.classes) > len(images.classes)):
         raise DataError(
@@ -187,11 +187,12 @@ def _check(images: Examples, test: Examples | None) -> None:
         )
 
 
-def _batches(images: Examples, recipe: Recipe, processes: Processes, seed: int) -> Loader:
+def _batches(images: Examples | Stream, recipe: Recipe, processes: Processes, seed: int) -> Loader | StreamLoader:
     # Batch norm needs two images, so a last batch that would leave a process with fewer is left out.
     least = 2 * processes.world
-    batches = loader(images, batch_size=recipe.batch_size, shuffle=True, augment=recipe.augment, seed=seed)
-    batches = replace(batches, images=images.to(processes.device), smallest=least)
+    size, device = recipe.batch_size, processes.device
+    batches = loader(images, batch_size=size, shuffle=True, augment=recipe.augment, seed=seed, device=device)
+    batches = replace(batches, smallest=least)
     if recipe.batch_size < least or len(batches) == 0:
         raise DataError(
             f"train: batches of {min(recipe.batch_size, len(images))} images for {processes.world} process(es); "
@@ -200,7 +201,7 @@ def _batches(images: Examples, recipe: Recipe, processes: Processes, seed: int) 
     return _share(batches, processes)
 
 
-def _share(batches: Loader, processes: Processes) -> Loader:
+def _share(batches: Loader | StreamLoader, processes: Processes) -> Loader | StreamLoader:
     return replace(batches, rank=processes.rank, world=processes.world)
 
 
@@ -209,7 +210,7 @@ def _means(sums: Float64[Tensor, "3"], prefix: str) -> dict[str, float]:
     return {f"{prefix}loss": loss / n, f"{prefix}accuracy": correct / n}
 
 
-def _identity(net: nn.Module, images: Examples, recipe: Recipe, seed: int) -> dict[str, Any]:
+def _identity(net: nn.Module, images: Examples | Stream, recipe: Recipe, seed: int) -> dict[str, Any]:
     shapes = {name: list(value.shape) for name, value in net.state_dict().items()}
     return {
         "recipe": recipe.to_dict(),
