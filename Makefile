@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 THREADS := 1
 PYTEST = OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4
 
-.PHONY: setup demo test test-older test-all lint bench mutants gallery docs wheel clean
+.PHONY: setup demo test test-older test-all lint bench gpu mutants gallery docs wheel clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,10 @@ bench: setup
 	$(BIN)/python benchmarks/resnet20.py
 	$(BIN)/python benchmarks/projection_resnet.py
 	$(BIN)/python benchmarks/path.py
+
+# What needs a GPU, nine minutes at a time: called again, it goes on.
+gpu: setup
+	$(BIN)/python benchmarks/gpu.py run
 
 mutants: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py

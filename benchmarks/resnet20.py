@@ -1,6 +1,7 @@
 """Rainbows of a public pretrained ResNet-20: which part of the method makes them classify, and at which width.
 
-    python benchmarks/resnet20.py [--parts ladder widest widths smoothed laws layers] [--seeds 0 1 2] [--images 1500]
+    python benchmarks/resnet20.py [--parts ladder widest widths smoothed laws layers wide] [--seeds 0 1 2]
+        [--images 1500]
 
 Parts:
     ladder: from the published method to ours, one change a row, at ×1, ×2 and ×4, with white controls; each also with a
@@ -10,6 +11,7 @@ Parts:
     smoothed: accuracy and copy score of smoothed laws at ×4, from trained neurons (h=0) to Gaussian (h=1).
     laws: accuracy and copy score at ×2 of Gaussians, mixtures, Kronecker and smoothed laws.
     layers: accuracy when one population alone is drawn, and when all up to one are.
+    wide: the published method, ours and its white control at the widths of `--wide`, for a GPU.
 
 Results are written after every draw, and a draw that is in the file is not done again: the run can be stopped at will.
 """
@@ -82,10 +84,12 @@ class Bench:
             )
         self.net = nets.build("resnet20")
         load_weights(self.net, file)
+        self.net.to(a.device)
         train, test = (data.load(str(folder), split=split, **data.IMAGENET) for split in ("train", "test"))
         order = torch.randperm(len(test.targets), generator=torch.Generator().manual_seed(0))
-        self.images = list(data.loader(train.subset(torch.arange(a.images)), batch_size=500))
-        self.test = test.subset(order[: a.test_images])
+        self.images = list(data.loader(train.subset(torch.arange(a.images)), batch_size=500, device=a.device))
+        self.test = test.subset(order[: a.test_images]).to(a.device)
+        self.device, self.wide = a.device, a.wide
         self.out, self.only = a.out, a.only
         self.draws: list[dict[str, Any]] = json.loads(a.out.read_text())["draws"] if a.out.is_file() else []
         self.settings = {"images": a.images, "test_images": a.test_images}
@@ -115,7 +119,7 @@ class Bench:
             row["copy_baseline"] = statistics.mean(s.baseline for s in scores)
         self.draws.append(row)
         print(f"{name:45s} {label:36s} seed {key['seed']}  {row['accuracy']:.2f}  {seconds:.0f} s", flush=True)
-        write_json(self.out, {**self.settings, "trained": self.trained, "draws": self.draws})
+        write_json(self.out, {**self.settings, "trained": self.trained, "draws": self.draws}, device=self.device)
 
     @torch.no_grad()
     def _accuracies(self, sample: rn.Sample) -> tuple[float, float]:
@@ -126,7 +130,8 @@ class Bench:
         linear.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))
         for inputs, targets in data.loader(self.test, batch_size=250):
             retrained = sample.network(inputs)
-            aligned = features.pop() @ before["linear.weight"].T + before["linear.bias"]
+            weight, offset = (before[f"linear.{name}"].to(inputs.device) for name in ("weight", "bias"))
+            aligned = features.pop() @ weight.T + offset
             right += torch.tensor([float((logits.argmax(1) == targets).sum()) for logits in (aligned, retrained)])
         aligned, retrained = (round(v, 2) for v in (100 * right / len(self.test.targets)).tolist())
         return aligned, retrained
@@ -196,16 +201,35 @@ def _populations(net: torch.nn.Module, images: list[Any]) -> Iterator[str]:
     yield from rn.fit(net, images).laws
 
 
-PARTS = {"ladder": ladder, "widest": widest, "widths": widths, "smoothed": smoothed, "laws": laws, "layers": layers}
+def wide(bench: Bench, seeds: list[int]) -> None:
+    for width in bench.wide:
+        options = {"label": f"×{width:g}", "width": float(width)}
+        for seed in seeds:
+            for name in (next(iter(LADDER)), "+ antithetic draws"):
+                bench.measure("wide", name, LADDER[name], seed=seed, **options)
+            bench.measure("wide", "white, least squares", rn.BEST, white=True, seed=seed, **options)
+
+
+PARTS = {
+    "ladder": ladder,
+    "widest": widest,
+    "widths": widths,
+    "smoothed": smoothed,
+    "laws": laws,
+    "layers": layers,
+    "wide": wide,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=[p for p in PARTS if p != "wide"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--images", type=int, default=1500, help="to align on")
     parser.add_argument("--test-images", type=int, default=1500)
     parser.add_argument("--only", default="", help="of the widths, those whose name holds this")
+    parser.add_argument("--wide", type=float, nargs="+", default=[4.0, 8.0, 16.0, 32.0], help="widths of that part")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--weights", help="folder of resnet20-cifar10.th; beside the data by default")
     parser.add_argument("--out", type=Path, default=RESULTS / "resnet20.json")
     a = parser.parse_args()

@@ -21,6 +21,13 @@ def _threads():
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="session")
+def device() -> torch.device:
+    """Where the numerical tests compute: `RAINBOWNET_TEST_DEVICE`, the CPU without; TensorFloat32 is off."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    return torch.device(os.environ.get("RAINBOWNET_TEST_DEVICE", "cpu"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

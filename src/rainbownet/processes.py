@@ -31,6 +31,17 @@ def sum_over_ranks(tensors: list[Tensor]) -> list[Tensor]:
     ]
 
 
+def leave() -> bool:
+    """Leave the processes of a run, if there are several, and return whether this one is the first.
+
+    What follows is then computed by the first alone.
+    """
+    if distributed():
+        dist.barrier()
+        dist.destroy_process_group()
+    return os.environ.get("RANK", "0") == "0"
+
+
 @dataclass(frozen=True)
 class Place:
     """A process of a run.

@@ -73,7 +73,7 @@ def test_a_folder_gives_its_pixels_and_labels(tmp_path, cache):
 def test_the_second_time_nothing_is_decoded(tmp_path, cache, monkeypatch):
     write_folder(tmp_path / "pets")
     first = load(str(tmp_path / "pets"))
-    monkeypatch.setattr(hub, "_open", lambda *_: pytest.fail("the data set was opened again"))
+    monkeypatch.setattr(hub, "open_split", lambda *_: pytest.fail("the data set was opened again"))
     second = load(str(tmp_path / "pets"))
     assert torch.equal(first.inputs, second.inputs)
     assert second.classes == first.classes

@@ -102,7 +102,7 @@ def test_a_damaged_file_of_numpy_is_refused_by_name(tmp_path, content):
 
 
 def test_pictures_by_class_are_read_without_a_hub(tmp_path, monkeypatch):
-    monkeypatch.setattr("rainbownet.data.hub._open", lambda *_, **__: pytest.fail("datasets was asked"))
+    monkeypatch.setattr("rainbownet.data.hub.open_splits", lambda *_, **__: pytest.fail("datasets was asked"))
     write_pictures(tmp_path / "pets")
     images = load(tmp_path / "pets")
     assert images.classes == ("cat", "dog")

@@ -178,6 +178,14 @@ def over_mean(value: float, spread: dict[int, float]) -> Tables:
     return {"weights": rows(keys, over_mean=lambda key: (value if key["depth"] == 2 else 30) * spread[key["seed"]])}
 
 
+# -- imagenet
+
+
+def second(value: float, spread: dict[int, float]) -> Tables:
+    keys = [{"network": "ResNet-18", "seed": seed, "rank": 2, "depth": depth} for seed in spread for depth in (2, 3)]
+    return {"activations": rows(keys, over_first=lambda key: value * spread[key["seed"]])}
+
+
 # -- resampling
 
 
@@ -449,6 +457,26 @@ CASES: dict[tuple[str, str], dict[str, list[Tables]]] = {
         "cannot tell": [over_first(0.2, 0.7, ONE), over_first(0.2, 0.5, APART)],
     },
     ("network_spectra", "ten"): {
+        "agree": [over_mean(13.0, THREE)],
+        "disagree": [over_mean(7.0, THREE)],
+        "cannot tell": [over_mean(13.0, ONE), over_mean(11.0, APART)],
+    },
+    ("imagenet", "resnet"): {
+        "agree": [resnet(-0.6, -0.1, THREE)],
+        # The last falls as fast as the first.
+        "disagree": [resnet(-0.42, -0.41, THREE), resnet(-0.1, 0.3, THREE)],
+        "cannot tell": [
+            resnet(-0.6, -0.1, THREE, standardised=False),
+            resnet(-0.6, -0.1, ONE),
+            resnet(-0.5, -0.1, APART),
+        ],
+    },
+    ("imagenet", "second"): {
+        "agree": [second(0.7, THREE)],
+        "disagree": [second(0.25, THREE)],
+        "cannot tell": [second(0.7, ONE), second(0.5, APART)],
+    },
+    ("imagenet", "ten"): {
         "agree": [over_mean(13.0, THREE)],
         "disagree": [over_mean(7.0, THREE)],
         "cannot tell": [over_mean(13.0, ONE), over_mean(11.0, APART)],

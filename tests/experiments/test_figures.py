@@ -13,7 +13,7 @@ from cli.commands import numbers, refused, run
 from rainbownet.experiments import FIGURES, alignment_error, bulk, dynamics, universality
 from rainbownet.experiments.context import Context
 from rainbownet.experiments.page import page
-from rainbownet.experiments.reproduce import redraw, reproduce
+from rainbownet.experiments.reproduce import made, redraw, reproduce
 from rainbownet.experiments.scales import SCALES
 
 datasets = pytest.importorskip("datasets")
@@ -36,6 +36,7 @@ MICRO = replace(
 )
 
 QUICK = ("bulk", "dynamics")
+ON_CIFAR = [name for name, figure in FIGURES.items() if figure.prepare is None]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def context(folder, tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore::rainbownet.errors.RainbowWarning")
 @pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FIGURES]
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ON_CIFAR]
 )
 def test_a_figure_runs_from_nothing(name, context, tmp_path):
     content = reproduce(FIGURES[name], context, tmp_path)
@@ -116,6 +117,16 @@ def test_the_verb_makes_a_page(folder, tmp_path, monkeypatch):
     again = (tmp_path / "again.md").read_text(encoding="utf-8")
     assert again.startswith("# Reproduction")
     assert "### At scale" in again
+
+
+def test_all_figures_go_on_where_they_were_stopped(context, tmp_path):
+    content = reproduce(FIGURES["dynamics"], context, tmp_path)
+    assert made(FIGURES["dynamics"], context, tmp_path) == content
+    other = replace(context, scale=replace(MICRO, seeds=3))
+    assert made(FIGURES["dynamics"], other, tmp_path) is None
+    (tmp_path / "dynamics.png").unlink()
+    assert made(FIGURES["dynamics"], context, tmp_path) is None
+    assert made(FIGURES["bulk"], context, tmp_path) is None
 
 
 def test_a_file_that_is_no_figure_is_refused(tmp_path):

@@ -14,11 +14,15 @@ from rainbownet.cli.verb import Device, Out, Output, Verb
 class Reproduce(Verb):
     """Train what is missing, compute a published figure, and put our numbers beside the published ones.
 
+    Networks that are trained, and with all the figures in --out that the same scale and version made, are not made
+    again: the same command goes on where it was stopped.
+
     Attributes:
         figure: A figure, or all; without, they are listed, or the page made.
         scale: How much is trained: tiny takes minutes on two cores.
         runs: Folder where trained networks are kept.
         out: Folder of pictures and numbers.
+        data: Data set of the figure imagenet: a folder in the Hugging Face layout, or a name on the hub.
         data_root: Folder with cifar10 and cifar100; from the Hugging Face hub without.
         page: Write a Markdown page of all figures in --out.
         also: Folder of figures at another scale, for the page as well. May be repeated.
@@ -31,6 +35,7 @@ class Reproduce(Verb):
     scale: Literal["tiny", "short", "small", "paper"] = "tiny"
     runs: Path = Path("runs/reproduce")
     out: Out[Path] = Path("reproduction")
+    data: str | None = None
     data_root: Annotated[Path | None, Parameter(env_var="RAINBOWNET_DATA")] = None
     page: Output[Path | None] = None
     also: Output[tuple[Path, ...]] = ()
@@ -48,9 +53,10 @@ class Reproduce(Verb):
         from rainbownet.experiments import FIGURES
         from rainbownet.experiments.context import Context
         from rainbownet.experiments.page import claims_table, counts, page
-        from rainbownet.experiments.reproduce import redraw, reproduce, tables_of
+        from rainbownet.experiments.reproduce import made, redraw, reproduce, tables_of
         from rainbownet.experiments.scales import scale_named
         from rainbownet.files.write import write_text
+        from rainbownet.processes import leave
 
         if not self.figure and self.page is None:
             rows = [{"figure": f.name, "shows": f.title, "published in": f.source} for f in FIGURES.values()]
@@ -58,16 +64,25 @@ class Reproduce(Verb):
             return
         if self.figure not in ("", *FIGURES, "all"):
             raise RainbowError(f"figure: {self.figure!r} is unknown; there are {', '.join(FIGURES)}, and all")
-        chosen = list(FIGURES) if self.figure == "all" else [self.figure] if self.figure else []
-        context = Context(scale_named(self.scale), self.runs, data=self.data_root, device=self.device, report=say)
+        everything = [name for name, figure in FIGURES.items() if figure.prepare is None]
+        chosen = everything if self.figure == "all" else [self.figure] if self.figure else []
+        scale, report = scale_named(self.scale), say if os.environ.get("RANK", "0") == "0" else None
+        context = Context(scale, self.runs, data=self.data_root, device=self.device, report=report, large=self.data)
         contents = []
         for name in chosen:
+            figure = FIGURES[name]
             if self.redraw:
-                redraw(FIGURES[name], self.out)
+                redraw(figure, self.out)
                 say(f"{self.out / name}.png, .pdf: drawn again")
                 continue
-            contents.append(reproduce(FIGURES[name], context, self.out))
-            say(f"{name}: {contents[-1]['seconds']:.0f} s, {self.out / name}.json, .png, .pdf")
+            if figure.prepare is not None:
+                figure.prepare(context)
+                if not leave():
+                    return
+            known = made(figure, context, self.out) if self.figure == "all" else None
+            contents.append(reproduce(figure, context, self.out) if known is None else known)
+            how = f"{contents[-1]['seconds']:.0f} s" if known is None else "as it was made before"
+            say(f"{name}: {how}, {self.out / name}.json, .png, .pdf")
         if contents:
             judged = [
                 (content["figure"], claim)

@@ -136,20 +136,25 @@ def open_split(name: str, source: Source, **options: Any) -> Any:
         DataError: If it cannot be loaded or has no such split.
         MissingExtra: Without `datasets`.
     """
+    splits = open_splits(name, source, **options)
+    if source.split not in splits:
+        raise DataError(f"data set {source.name!r} has no split {source.split!r}; it has {', '.join(splits)}")
+    if not options:
+        _check_from_hub(splits[source.split], source)
+    return splits[source.split]
+
+
+def open_splits(name: str, source: Source, **options: Any) -> Any:
+    """Return all splits as `datasets` gives them, by name; see `open_split`."""
     datasets = require("datasets", extra="train")
     try:
-        splits = datasets.load_dataset(name, source.config, **options)
+        return datasets.load_dataset(name, source.config, **options)
     except Exception as error:  # The library raises anything from ValueError to HTTP errors here.
         said = " ".join(str(error).split())
         raise DataError(
             f"data set {source.name!r}: it is neither 'digits' nor an .npz file, nor a folder or hub name that "
             f"`datasets` can load ({type(error).__name__}: {said})"
         ) from error
-    if source.split not in splits:
-        raise DataError(f"data set {source.name!r} has no split {source.split!r}; it has {', '.join(splits)}")
-    if not options:
-        _check_from_hub(splits[source.split], source)
-    return splits[source.split]
 
 
 def _check_from_hub(table: Any, source: Source) -> None:

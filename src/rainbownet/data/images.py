@@ -114,6 +114,9 @@ class Images(Examples):
         """Turn a batch of these images' pixels into what a network reads: scaled, centred, divided."""
         return normalised(inputs, self.mean, self.std)
 
+    def _scale(self) -> tuple[Any, ...]:
+        return self.mean, self.std
+
 
 def normalised(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Float[Tensor, "b c h w"]:
     """Return pixels scaled to [0, 1] if they are bytes, centred and divided.
@@ -129,9 +132,6 @@ def normalised(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) 
         return batch
     centre, deviation = (_constant(values, batch.dtype, batch.device) for values in (mean, std))
     return (batch - scale * centre) / (scale * deviation)
-
-    def _scale(self) -> tuple[Any, ...]:
-        return self.mean, self.std
 
 
 def normalisation_words(normalisation: dict[str, Any] | None) -> str:

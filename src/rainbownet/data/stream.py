@@ -17,10 +17,10 @@ from jaxtyping import Float, Int64, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rainbownet.checks import seed_of, whole
+from rainbownet.checks import seed_of, whole, words_of
 from rainbownet.data.crop import random_crop
 from rainbownet.data.decode import open_image, pixels_of
-from rainbownet.data.hub import Source, find_column, open_split
+from rainbownet.data.hub import Source, find_column, open_splits
 from rainbownet.data.images import normalised
 from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD, LARGEST, local_path
 from rainbownet.errors import DataError
@@ -85,7 +85,7 @@ class Stream:
 def stream(
     source: str | Path,
     *,
-    split: str = "train",
+    split: str | Sequence[str] = "train",
     config: str | None = None,
     inputs_column: str | None = None,
     targets_column: str | None = None,
@@ -101,7 +101,7 @@ def stream(
 
     Args:
         source: Folder, name of one in the folder that `RAINBOWNET_DATA` names, or name on the hub.
-        split: Part of the data set.
+        split: Part of the data set; of several names the first that is there.
         config: Configuration of a hub data set that has several.
         inputs_column: Column of pictures, where there are several.
         targets_column: Column of labels, where there are several.
@@ -120,8 +120,13 @@ def stream(
     place = local_path(str(source))
     if place is not None and not place.is_dir():
         raise DataError(f"source is {str(source)!r}, a file; a folder or a name on the hub is streamed")
-    wanted = Source(str(source), split, config, inputs_column, targets_column, size)
-    table = open_split(str(source) if place is None else str(place.resolve()), wanted, streaming=True)
+    asked = words_of("split", [split] if isinstance(split, str) else split, error=DataError)
+    wanted = Source(str(source), asked[0], config, inputs_column, targets_column, size)
+    splits = open_splits(str(source) if place is None else str(place.resolve()), wanted, streaming=True)
+    split = next((name for name in asked if name in splits), None)
+    if split is None:
+        raise DataError(f"data set {str(source)!r} has no split {' or '.join(asked)}; it has {', '.join(splits)}")
+    table = splits[split]
     if table.features is None:
         raise DataError(f"data set {str(source)!r}: its files do not say what their columns are")
     inputs = find_column(table, wanted, "Image", inputs_column, "inputs_column")

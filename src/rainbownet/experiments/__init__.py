@@ -9,6 +9,7 @@ from rainbownet.experiments import (
     dynamics,
     factored,
     gaussianity,
+    imagenet,
     network_spectra,
     resampling,
     spatial,
@@ -36,6 +37,7 @@ _FILES = (
     factored,
     dependence,
     symmetry,
+    imagenet,
 )
 
 FIGURES: dict[str, Figure] = {file.FIGURE.name: file.FIGURE for file in _FILES}

@@ -30,13 +30,13 @@ def compute(context: Context) -> Outcome:
     seeds = range(scale.width_seeds)
     images, test = context.batches(context.images()), context.batches(context.images(split="test"))
     deep = context.train(scale.deep, widths=scale.widths, seeds=seeds)
-    residual = context.train(RESNET, widths=scale.widths, seeds=seeds)
+    others = context.train(RESNET, widths=scale.widths, seeds=seeds)
     errors, resnet = [], []
     for seed in seeds:
         nets = _of_seed(deep, scale.widths, seed)
         aligned = align_networks(nets, images, reference=len(nets) - 1, layers=learned_layers(nets[0]), test=test)
         errors.append(activation_convergence(aligned, scale.widths).assign(seed=seed))
-        nets = _of_seed(residual, scale.widths, seed)
+        nets = _of_seed(others, scale.widths, seed)
         layers = [*blocks(nets[0]), "fc"]
         found = standardised_errors(nets, scale.widths, images, test, layers)
         resnet.append(found.assign(seed=seed, **{STANDARDISED: True}))
@@ -84,7 +84,8 @@ def _deeper(tables: Tables) -> tuple[str, Judgement]:
     return ours, at_least(gaps, half, "error of the last layer above that of the first")
 
 
-def _resnet(tables: Tables) -> tuple[str, Judgement]:
+def residual(tables: Tables) -> tuple[str, Judgement]:
+    """Judge whether the first layers of a ResNet come nearer to the widest, and the last hardly."""
     table = tables["resnet"]
     across = table.pivot_table(index="layer", columns="width", values="cosine_error", sort=False)
     convolutions = across[across.index != "fc"]
@@ -130,7 +131,7 @@ RULES = (
         "resnet",
         "it falls in the first layers of a ResNet-18, and hardly in the last",
         "inputs of the first .575 to .154 from 1/8 to 1, the last 1.66 to 1.35",
-        _resnet,
+        residual,
     ),
 )
 

@@ -43,6 +43,7 @@ class Context:
         device: Where to train; left to the training by default.
         report: Called with a sentence for each network trained.
         progress: Whether to show bars.
+        large: A data set that is streamed, such as `imagenet-1k`: a folder or a name on the hub.
     """
 
     scale: Scale
@@ -51,6 +52,7 @@ class Context:
     device: str | None = None
     report: Callable[[str], None] | None = None
     progress: bool = True
+    large: str | None = None
 
     def source(self, name: str, split: str, **selection: Unpack[Selection]) -> dict[str, Any]:
         """Return the arguments of `rainbownet.data.load` for part of a data set, cut to the scale.

@@ -106,6 +106,8 @@ class Figure:
         compute: From trained networks to numbers; it asks the context for the networks.
         rules: What was claimed, each with its test.
         draw: From tables to a matplotlib figure.
+        prepare: Trains its networks, each on all processes of a run. A figure that has this is of a data set that must
+            be named, and is not among all.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Figure:
     compute: Callable[[Context], Outcome]
     rules: Sequence[Rule]
     draw: Callable[[Tables], Any]
+    prepare: Callable[[Context], None] | None = None
 
     def claims(self, tables: Tables) -> list[Claim]:
         """Judge tables by every rule."""

@@ -82,7 +82,8 @@ def _second(tables: Tables) -> tuple[str, Judgement]:
     return ours, at_least(apart, half, "ResNet-18's mean above the scattering network's")
 
 
-def _ten(tables: Tables) -> tuple[str, Judgement]:
+def stand_out(tables: Tables) -> tuple[str, Judgement]:
+    """Judge whether in every layer the first eigenvalue of weights is far above their mean."""
     top = tables["weights"].query("rank == 1")
     ours = "; ".join(f"{name} {span(values, 0)}" for name, values in top.groupby("network", sort=False)["over_mean"])
     return ours, every(
@@ -103,7 +104,7 @@ RULES = (
         "ten",
         "the first eigenvalues of weights are ten times the mean or more",
         "at least 10 × the mean, in every layer",
-        _ten,
+        stand_out,
     ),
 )
 

@@ -49,7 +49,7 @@ def reproduce(figure: Figure, context: Context, out: Path) -> dict[str, Any]:
         "title": figure.title,
         "source": figure.source,
         "scale": context.scale.words,
-        "command": f"rainbownet reproduce {figure.name} --scale {context.scale.name}",
+        "command": _command(figure, context),
         "seconds": round(time.perf_counter() - began, 1),
         "trained": len(made),
         "machine": machine(),
@@ -65,6 +65,11 @@ def reproduce(figure: Figure, context: Context, out: Path) -> dict[str, Any]:
     text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_text(out / f"{figure.name}.json", text)
     return content
+
+
+def _command(figure: Figure, context: Context) -> str:
+    data = "" if figure.prepare is None else f" --data {Path(str(context.large)).name}"
+    return f"rainbownet reproduce {figure.name}{data} --scale {context.scale.name}"
 
 
 def tables_of(content: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
@@ -87,6 +92,16 @@ def read(path: Path) -> dict[str, Any]:
     if not (isinstance(content, dict) and isinstance(content.get("tables"), dict)):
         raise FileError(f"{path}: no tables of a figure in it; it is written by: rainbownet reproduce {path.stem}")
     return content
+
+
+def made(figure: Figure, context: Context, out: Path) -> dict[str, Any] | None:
+    """Return what a JSON file holds, if it is of the same scale and version and its pictures are there; else None."""
+    path = out / f"{figure.name}.json"
+    if not all(path.with_suffix(kind).is_file() for kind in (".json", ".png", ".pdf")):
+        return None
+    content = read(path)
+    same = (content.get("scale"), content.get("versions")) == (context.scale.words, versions())
+    return content if same else None
 
 
 def redraw(figure: Figure, out: Path) -> None:

@@ -29,6 +29,7 @@ class Scale:
         vgg_recipe: How it is trained.
         patience: How many times as long random labels are taught.
         align: Images to align on, None for what the library chooses.
+        side: Side of the pictures of ImageNet.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Scale:
     vgg_recipe: Recipe
     patience: int
     align: int | None
+    side: int
 
     @property
     def free(self) -> Recipe:
@@ -106,6 +108,7 @@ _TINY = Scale(
     vgg_recipe=replace(_SHORT, epochs=20, lr=0.02, batch_size=32, augment=None),
     patience=2,
     align=2000,
+    side=64,
 )
 _SMALL = Scale(
     name="small",
@@ -124,6 +127,7 @@ _SMALL = Scale(
     vgg_recipe=replace(_SHORT, epochs=20, batch_size=128, augment="cifar"),
     patience=4,
     align=10_000,
+    side=224,
 )
 
 SCALES = {
