@@ -72,7 +72,7 @@ def test_what_lacks_its_data_is_skipped_not_done(gpu, tasks, tmp_path):
 
 
 def test_a_task_that_is_not_there_is_named(gpu, tmp_path):
-    with pytest.raises(SystemExit, match="nothing.*numerics"):
+    with pytest.raises(SystemExit, match=r"nothing.*numerics"):
         gpu.run(only=["nothing"], out=tmp_path)
 
 

@@ -40,3 +40,61 @@ def test_a_section_is_one_file(pages, tmp_path, monkeypatch):
     result = {"said": "This.", "command": "python benchmarks/added.py", "machine": {"cores": 2}}
     (tmp_path / "added.json").write_text(json.dumps(result))
     assert pages.page(tmp_path).endswith("## Added\n\n`python benchmarks/added.py` (cores 2)\n\nThis.\n")
+
+
+@pytest.fixture
+def companions(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("sections.companions")
+
+
+def test_seeds_have_a_sample_standard_deviation_and_their_number(companions):
+    assert companions.over_seeds([1.0, 2.0, 3.0]) == "2.0 ± 1.0 (3)"
+    assert companions.over_seeds([1.0]) == "1.0 (1)"
+    assert companions.over_seeds([]) == "not measured"
+
+
+def test_what_is_not_there_is_said_to_be_not_measured(companions):
+    said = companions.companions({"white control": "in the table", "copy score": None})
+    assert said == "Beside the samples: white control in the table; copy score not measured."
+
+
+def test_few_rows_per_channel_are_warned_of(companions):
+    assert companions.rows_per_channel([23.0, None]) == "23 at least"
+    assert "few" in companions.rows_per_channel([23.0, 4.0])
+    assert companions.rows_per_channel([None]) is None
+
+
+@pytest.mark.parametrize(
+    ("law", "control", "nothing"),
+    [
+        ([40.0], [40.0], True),
+        ([44.0], [40.0], True),
+        ([50.0], [40.0], False),
+        ([50.0, 40.0, 60.0], [40.0, 50.0, 30.0], True),
+        ([50.0, 50.5, 49.5], [40.0, 40.5, 39.5], False),
+        ([40.0], [], False),
+    ],
+)
+def test_a_law_does_nothing_where_its_control_is_as_good(companions, law, control, nothing):
+    assert bool(companions.does_nothing("×1", law, control, 1000)) == nothing
+
+
+def test_the_page_counts_goals_and_lists_those_not_met(pages):
+    goal = {"network": "cnn", "what": "published", "goal": "40 ± 2", "measured": 37.1}
+    (said,) = pages.summary([("Tutorial", [goal | {"met": False}, goal | {"met": True}]), ("Other", [])])
+    assert said.startswith("Of 2 goals that benchmarks set themselves 1 are met. Not met:")
+    assert "| Tutorial | cnn | published | 40 ± 2 | 37.1 |" in said
+    assert pages.summary([("Other", [])]) == []
+    assert "**not met**" in pages.goals({"goals": [goal | {"met": False}]})[0]
+
+
+def test_every_table_of_samples_of_the_resnet_names_its_command_and_companions(pages):
+    result = json.loads((BENCHMARKS / "results" / "resnet20.json").read_text())
+    (section,) = (section for section in pages.sections() if "resnet20.json" in section.titles)
+    parts = section.text(result).split("### ")[1:]
+    assert len(parts) == len({draw["part"] for draw in result["draws"]})
+    for part in parts:
+        assert "`python benchmarks/resnet20.py --parts " in part
+        assert "identity baseline not measured" in part
+        assert "held out" in part

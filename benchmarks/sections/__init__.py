@@ -7,7 +7,7 @@ which files of `benchmarks/results` it is and where it stands on the page.
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from rainbownet.experiments.markdown import table
 
 INTRODUCTION = (
     "Written by `python benchmarks/report.py` from `benchmarks/results/*.json`; every section names the command "
-    "that gave its numbers and the machine it ran on."
+    "that gave its numbers and the machine it ran on. Accuracies of samples are means ± the sample standard deviation "
+    "over seeds, with the number of seeds in brackets: one seed has no deviation, and says little. What a table should "
+    "have beside them and has not is said to be *not measured*."
 )
 
 
@@ -45,19 +47,48 @@ def sections() -> list[Section]:
 
 def page(results: Path) -> str:
     """Return the page of the results in a folder."""
-    text = ["# Measured", INTRODUCTION]
-    for section in sections():
-        for name, title in section.titles.items():
-            if not (results / name).is_file():
-                continue
-            result = json.loads((results / name).read_text())
-            machine = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
-            text += [f"## {title}", f"`{result['command']}` ({machine})", section.text(result)]
+    known = [
+        (section, title, json.loads((results / name).read_text()))
+        for section in sections()
+        for name, title in section.titles.items()
+        if (results / name).is_file()
+    ]
+    text = ["# Measured", INTRODUCTION, *summary([(title, goals_of(result)) for _, title, result in known])]
+    for section, title, result in known:
+        machine = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
+        text += [f"## {title}", f"`{result['command']}` ({machine})", section.text(result)]
     return "\n\n".join(text) + "\n"
+
+
+def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the goals that a result names: what, the goal, what was measured, and whether it was met."""
+    found = result.get("goals", [])
+    return found if isinstance(found, list) else []
 
 
 def goals(result: dict[str, Any]) -> list[str]:
     """Return the goals of a benchmark with what was reached, whether met or not."""
-    met = {True: "met", False: "not met"}
-    rows = [[g["network"], g["what"], g["goal"], f"{g['measured']:.1f}", met[g["met"]]] for g in result["goals"]]
+    found = goals_of(result)
+    rows = [[g["network"], g["what"], g["goal"], f"{g['measured']:.1f}", _met(g)] for g in found]
     return ["Goals:\n\n" + table(["network", "what", "goal", "measured", ""], rows)] if rows else []
+
+
+def summary(found: Sequence[tuple[str, list[dict[str, Any]]]]) -> list[str]:
+    """Return how many goals were met, and those that were not.
+
+    Args:
+        found: Title and goals of each result.
+    """
+    named = [(title, goal) for title, own in found for goal in own]
+    if not named:
+        return []
+    missed = [(title, goal) for title, goal in named if not goal["met"]]
+    text = f"Of {len(named)} goals that benchmarks set themselves {len(named) - len(missed)} are met"
+    if not missed:
+        return [text + "."]
+    rows = [[title, g["network"], g["what"], g["goal"], f"{g['measured']:.1f}"] for title, g in missed]
+    return [f"{text}. Not met:\n\n" + table(["section", "network", "what", "goal", "measured"], rows)]
+
+
+def _met(goal: dict[str, Any]) -> str:
+    return "met" if goal["met"] else "**not met**"

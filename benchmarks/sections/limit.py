@@ -3,8 +3,9 @@
 import statistics
 from typing import Any
 
-from rainbownet.experiments.markdown import spread, table
+from rainbownet.experiments.markdown import table
 from sections import Section
+from sections.companions import companions, does_nothing, over_seeds, said_of_controls
 
 
 def limits(result: dict[str, Any]) -> str:
@@ -22,12 +23,28 @@ def limits(result: dict[str, Any]) -> str:
     ]
     headers = ["alignment", "landmarks", "limit, %", "white, %", "energy explained", "change of output", "ms an image"]
     text = [f"Trained {result['trained']:.1f} %. The limit network:", table(headers, rows)]
+    images = result["options"]["test"]
+    said = [
+        does_nothing(f"{row['alignment']}, {row['landmarks']} landmarks", [row["accuracy"]], [row["white"]], images)
+        for row in result["limits"]
+    ]
+    text += said_of_controls(said)
+    text.append(
+        companions(
+            {
+                "trained network": f"{result['trained']:.1f} %",
+                "identity baseline": None,
+                "white control": "of the limits in the table, of the samples not measured",
+                "held-out quality": "the energy explained, on the images aligned on",
+            }
+        )
+    )
     for curve in result["samples"]:
         layers = list(curve["distances"])
         body = [
             [
                 f"×{width:g}",
-                spread(curve["accuracies"][k]),
+                over_seeds(curve["accuracies"][k]),
                 *(f"{curve['distances'][layer][k]:.3f}" for layer in layers),
                 f"{1e3 * curve['seconds_per_image'][k]:.2f}",
             ]

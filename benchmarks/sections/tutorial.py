@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from rainbownet.experiments.markdown import spread, table
+from rainbownet.experiments.markdown import table
 from sections import Section, goals
+from sections.companions import companions, does_nothing, over_seeds, said_of_controls
 
 
 def tutorial(result: dict[str, Any]) -> str:
@@ -34,15 +35,28 @@ def tutorial(result: dict[str, Any]) -> str:
             "least similarity",
             "copy / Gaussian",
         ]
-        text.append(
-            f"{kind}: trained {found['trained']:.1f} %, identity draw {found['identity_draw']:.1f} %\n\n"
-            + table(headers, rows)
+        beside = companions(
+            {
+                "trained network": f"{found['trained']:.1f} %",
+                "identity baseline": f"{found['identity_draw']:.1f} % (the trained neurons, drawn as they are)",
+                "white control": "in the table",
+                "copy score": "in the table",
+                "held-out quality": "in the table",
+                "rows per channel": None,
+            }
         )
+        said = [_nothing(row, result["images"]["test"]) for row in found["rows"]]
+        text += [f"{kind}:\n\n" + table(headers, rows), beside, *said_of_controls(said)]
     return "\n\n".join([*text, *goals(result)])
 
 
+def _nothing(row: dict[str, Any], images: int) -> str:
+    name = f"{row['method']}, {row['draw']}, {row['flatten']}, ×{row['width']:g}"
+    return does_nothing(name, row["accuracies"], row["white"]["accuracies"], images)
+
+
 def _drawn(row: dict[str, Any]) -> str:
-    return spread(row["accuracies"])
+    return over_seeds(row["accuracies"])
 
 
 SECTION = Section(

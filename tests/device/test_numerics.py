@@ -53,7 +53,9 @@ def test_polar_factors(device, dtype, d, e):
 def test_polar_factors_of_deficient_matrices(device, dtype, rank):
     u, v = (torch.linalg.qr(random(n, rank, dtype=dtype, seed=n))[0] for n in (30, 20))
     wanted = u @ v.mH
-    assert near(polar_factor((3 * wanted).to(device)), wanted, 20 * TOLERANCE[dtype])
+    # What rounding to the dtype adds to a matrix has every rank.
+    found = polar_factor((3 * wanted).to(device), tol=100 * torch.finfo(dtype).eps)
+    assert near(found, wanted, 20 * TOLERANCE[dtype])
 
 
 @ALL
