@@ -69,7 +69,7 @@ def load_folder(folder: Path, source: Source) -> Decoded:
     # Outside the library's own cache, where a folder is known by its name alone and taken for a data set of the hub.
     with TemporaryDirectory(prefix="rainbownet-") as place:
         with _quietly():
-            decoded = _decode(open_split(str(folder.resolve()), source, cache_dir=place), source)
+            decoded = _decode(open_split(str(folder.resolve()), source, cache=place), source)
         return _kept(path, decoded, source)
 
 
@@ -124,29 +124,37 @@ def _quietly() -> Iterator[None]:
         progress.enable_progress_bars()
 
 
-def open_split(name: str, source: Source, **options: Any) -> Any:
+def open_split(name: str, source: Source, *, cache: str | None = None) -> Any:
     """Return a split as `datasets` gives it, nothing of it decoded.
 
     Args:
         name: Hub name, or the whole path of a folder.
         source: What is wanted of it.
-        options: Further arguments of `datasets.load_dataset`; without any it is one of the hub.
+        cache: Where `datasets` may keep what it makes of a folder; without, it is a data set of the hub.
 
     Raises:
         DataError: If it cannot be loaded or has no such split.
         MissingExtra: Without `datasets`.
     """
-    splits = open_splits(name, source, **options)
+    splits = open_splits(name, source, cache=cache)
     if source.split not in splits:
         raise DataError(f"data set {source.name!r} has no split {source.split!r}; it has {', '.join(splits)}")
-    if not options:
+    if cache is None:
         _check_from_hub(splits[source.split], source)
     return splits[source.split]
 
 
-def open_splits(name: str, source: Source, **options: Any) -> Any:
-    """Return all splits as `datasets` gives them, by name; see `open_split`."""
+def open_splits(name: str, source: Source, *, cache: str | None = None, streaming: bool = False) -> Any:
+    """Return all splits as `datasets` gives them, by name; see `open_split`.
+
+    Args:
+        name: Hub name, or the whole path of a folder.
+        source: What is wanted of it.
+        cache: Where `datasets` may keep what it makes of it.
+        streaming: Whether it is read as it is needed.
+    """
     datasets = require("datasets", extra="train")
+    options = ({} if cache is None else {"cache_dir": cache}) | ({"streaming": True} if streaming else {})
     try:
         return datasets.load_dataset(name, source.config, **options)
     except Exception as error:  # The library raises anything from ValueError to HTTP errors here.
