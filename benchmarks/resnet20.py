@@ -107,10 +107,14 @@ class Bench:
         sample = (rainbow.white() if white else rainbow).draw(self.images, classifier="ridge", **options)
         seconds = time.perf_counter() - start
         aligned, retrained = self._accuracies(sample)
+        starved = (sample.alignment["rows"] / sample.alignment["sampled_channels"]).min()
         row = key | {
             "accuracy": aligned,
             "ridge_classifier": retrained,
             "seconds": round(seconds, 1),
+            "rows_per_channel": round(
+                float((sample.alignment["rows"] / sample.alignment["sampled_channels"]).min()), 1
+            ),
             "held_out_error": dict(zip(sample.alignment["layer"], sample.alignment["error"].round(4), strict=True)),
         }
         if part in ("smoothed", "laws"):
@@ -202,6 +206,7 @@ def _populations(net: torch.nn.Module, images: list[Any]) -> Iterator[str]:
 
 
 def wide(bench: Bench, seeds: list[int]) -> None:
+    bench.measure("wide", "identity baseline", rn.BEST.but(draw="identity"), label="×1", width=1.0, seed=seeds[0])
     for width in bench.wide:
         options = {"label": f"×{width:g}", "width": float(width)}
         for seed in seeds:

@@ -91,7 +91,7 @@ def _companions(result: dict[str, Any], draws: Draws) -> str:
     return companions(
         {
             "trained network": f"{result['trained']:.1f} %",
-            "identity baseline": None,
+            "identity baseline": "in the table" if "identity baseline" in settings else None,
             "white control": "in the table" if settings & set(CONTROLS) else None,
             "copy score": "in the table" if scored else None,
             "held-out quality": "in the table",
