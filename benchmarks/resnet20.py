@@ -107,14 +107,12 @@ class Bench:
         sample = (rainbow.white() if white else rainbow).draw(self.images, classifier="ridge", **options)
         seconds = time.perf_counter() - start
         aligned, retrained = self._accuracies(sample)
-        starved = (sample.alignment["rows"] / sample.alignment["sampled_channels"]).min()
+        least_rows = (sample.alignment["rows"] / sample.alignment["sampled_channels"]).min()
         row = key | {
             "accuracy": aligned,
             "ridge_classifier": retrained,
             "seconds": round(seconds, 1),
-            "rows_per_channel": round(
-                float((sample.alignment["rows"] / sample.alignment["sampled_channels"]).min()), 1
-            ),
+            "rows_per_channel": round(float(least_rows), 1),
             "held_out_error": dict(zip(sample.alignment["layer"], sample.alignment["error"].round(4), strict=True)),
         }
         if part in ("smoothed", "laws"):

@@ -13,6 +13,7 @@ PARTS = {
     "widths": "Widths chosen per stage and per population",
     "wide": "Wide samples",
     "smoothed": "Smoothed laws at ×4",
+    "laws": "Laws at ×2",
     "layers": "Which population costs what, at ×2",
 }
 CONTROLS = {
