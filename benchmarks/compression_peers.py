@@ -119,5 +119,9 @@ def structured(
         new = copy.deepcopy(net).eval().requires_grad_(True)
         last = [module for module in new.modules() if isinstance(module, nn.Linear)][-1]
         importance = tp.importance.GroupMagnitudeImportance(p=2)
-        tp.pruner.BasePruner(new, example, importance=importance, pruning_ratio=ratio, ignored_layers=[last]).step()
+        with torch.enable_grad():  # dependencies are found through autograd
+            pruner = tp.pruner.BasePruner(
+                new, example, importance=importance, pruning_ratio=ratio, ignored_layers=[last]
+            )
+            pruner.step()
         yield ratio, quantised(new.requires_grad_(False), precision)

@@ -96,7 +96,7 @@ def _sizes(axis: Any, results: Results) -> None:
     _finish(
         axis, "How small can the file be?", "laws cut to directions that hold so much of their energy; samples at ×2"
     )
-    legend(axis, loc="center right", anchor=(0.78, 0.3))
+    legend(axis, loc="center right", anchor=(0.71, 0.19))
 
 
 def _readings(axis: Any, results: Results, width: float) -> None:
