@@ -18,6 +18,7 @@ import rainbownet as rn
 from coverage_entry import Entry
 from rainbownet.aligned import Alignment
 from rainbownet.graph import Network
+from rainbownet.graph.inputs import taken
 from rainbownet.graph.nodes import called
 from rainbownet.laws import Block, FittedLaw, Law
 from rainbownet.laws.base import Shape
@@ -177,6 +178,7 @@ def outputs(net: nn.Module, inputs: Any) -> list[Tensor]:
     """Return the tensors that a network gives."""
     with torch.no_grad():
         result = net(**inputs) if isinstance(inputs, dict) else net(inputs)
+    result = taken(result, None)  # of a dataclass what the library takes
     return [y for y in tree_leaves(dict(result) if hasattr(result, "items") else result) if isinstance(y, Tensor)]
 
 

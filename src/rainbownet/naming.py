@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from rainbownet.checks import shown
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.files.checkpoint import read_state
+from rainbownet.public import build_public, is_public
 
 PREFIXES = ("module.", "_orig_mod.")
 """What data parallelism and `torch.compile` put before every key."""
@@ -26,11 +27,14 @@ def resolve(spec: str, **arguments: Any) -> nn.Module:
     """Build a network by name, see `resolve_network`.
 
     Args:
-        spec: Name of a reference network or `"package.module:factory"`, with or without literal arguments.
-        arguments: Further arguments of the factory.
+        spec: Name of a reference network, `"torchvision:resnet18"`, `"timm:vit_tiny_patch16_224"`, `"hf:owner/name"` or
+            `"package.module:factory"`, with or without literal arguments.
+        arguments: Further arguments of the factory; `pretrained=True` loads the trained weights of a network of
+            torchvision, timm or Hugging Face, from their caches or the network.
 
     Returns:
-        The network.
+        The network. What torchvision, timm or Hugging Face know of its preprocessing `rainbownet info` and every verb
+        that reads images use.
 
     Raises:
         ArchitectureError: If it cannot be built.
@@ -49,8 +53,9 @@ def resolve_network(spec: str, kwargs: Mapping[str, Any] | None = None) -> nn.Mo
     and calling a factory runs its code: give none that comes from a file of someone else.
 
     Args:
-        spec: Name of a network of `rainbownet.nets`, or `"package.module:factory"`, anything that can be imported;
-            either with literal arguments behind it, `"resnet20(width=0.5)"`.
+        spec: Name of a network of `rainbownet.nets`, of one that torchvision, timm or transformers define (see
+            `rainbownet.public.build_public`), or `"package.module:factory"`, anything that can be imported; any of
+            them with literal arguments behind it, `"resnet20(width=0.5)"`.
         kwargs: Further arguments.
 
     Returns:
@@ -70,9 +75,12 @@ def resolve_network(spec: str, kwargs: Mapping[str, Any] | None = None) -> nn.Mo
         raise ArchitectureError(f"kwargs is {shown(kwargs)}; a dictionary of arguments is needed")
     name, arguments = split_arguments(spec)
     arguments |= kwargs or {}
-    factory = find_factory(name) if ":" in name else None
+    factory = find_factory(name) if ":" in name and not is_public(name) else None
     try:
-        network = _build_known(name, arguments) if factory is None else factory(**arguments)
+        if factory is not None:
+            network = factory(**arguments)
+        else:
+            network = build_public(name, arguments) if is_public(name) else _build_known(name, arguments)
     except RainbowError:
         raise
     except Exception as error:  # The factory is foreign code: whatever it raises means that it refuses its arguments.

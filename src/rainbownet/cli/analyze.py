@@ -60,7 +60,9 @@ class Analysis(OnNetworks):
         """Build the networks, analyse them, print, draw and write."""
         from rainbownet.cli.output import print_table
 
-        nets = build_all([self.network], self.kwargs, self.weights, counts=(self.least, None))
+        nets = build_all(
+            [self.network], self.kwargs, self.weights, counts=(self.least, None), pretrained=self.pretrained
+        )
         results = self.compute(nets)
         for shown in self.shown:
             table = shown.view(results)
@@ -102,7 +104,7 @@ class OnImages(Analysis):
         from rainbownet.progress import progress
 
         options = self.aligning(nets)
-        source = self.source.settled(self.trained_with())
+        source = self.source.settled(self.trained_with(nets))
         with processes(self.device) as place:
             if place.world > 1:
                 raise RainbowError("analyses run in one process; call rainbownet without torchrun")

@@ -39,8 +39,8 @@ class Compare(OnNetworks, Aligning):
         from rainbownet.progress import progress
 
         specs = [self.network, self.other or self.network]
-        a, b = build_all(specs, self.kwargs, self.weights, counts=(2, 2))
-        source = self.source.settled(self.trained_with())
+        a, b = build_all(specs, self.kwargs, self.weights, counts=(2, 2), pretrained=self.pretrained)
+        source = self.source.settled(self.trained_with([a, b]))
         with processes(self.device) as place:
             batches = source.batches(device=place.device, number=self.images)
             with progress("comparing", "images", shown=place.first) as report:
@@ -58,7 +58,7 @@ class Compare(OnNetworks, Aligning):
         if not place.first:
             return
         say(source.said(batches.images))
-        print_comparison(table, f"{self.weights[0]} and {self.weights[1]}")
+        print_comparison(table, " and ".join(map(str, self.weights or specs)))
         normalisation = batches.images.normalisation
         self.write({"images": len(batches.images), "normalisation": normalisation, "layers": table})
 

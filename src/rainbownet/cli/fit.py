@@ -47,8 +47,8 @@ class Fit(OnNetworks):
             raise ArchitectureError(
                 f"--kwargs is given {len(self.kwargs)} times; networks of one architecture share one"
             )
-        nets = build_all([self.network], self.kwargs, self.weights)
-        source = self.source.settled(self.trained_with())
+        nets = build_all([self.network], self.kwargs, self.weights, pretrained=self.pretrained)
+        source = self.source.settled(self.trained_with(nets))
         with processes(self.device) as place:
             batches = source.batches(device=place.device, number=self.images)
             rainbow = fit(

@@ -77,7 +77,8 @@ class Source:
                 raise DataError(
                     f"{name} and {others[0]} were trained with different normalisations; say which with --normalise"
                 )
-            grey = replace(self, grayscale=self.grayscale or bool(found and found.get("grayscale")))
+            size = self.size or (found or {}).get("size")
+            grey = replace(self, grayscale=self.grayscale or bool(found and found.get("grayscale")), size=size)
             values = (tuple(found["mean"]), tuple(found["std"])) if found else (None, None)
             return Settled(grey, *values, f"as {name} was trained")
         if Path(self.data).name.lower() in PUBLISHED:

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from rainbownet.cli import parse
 from rainbownet.cli.images import Source
+from rainbownet.cli.networks import Pretrained
 from rainbownet.cli.rainbows import Trust
 from rainbownet.cli.verb import Verb
 from rainbownet.errors import RainbowError
@@ -23,9 +24,11 @@ class Info(Verb):
     """Show the populations of neurons of a network, or what a rainbow file holds.
 
     Attributes:
-        what: Name of a reference network, package.module:factory, or FILE.rainbow.
+        what: Name of a reference network, torchvision:NAME, timm:NAME, hf:OWNER/NAME, package.module:factory, or
+            FILE.rainbow.
         weights: State dict of the network: safetensors, or torch.save of tensors only.
         kwargs: JSON arguments of the network.
+        pretrained: Take the trained weights that torchvision, timm or Hugging Face have for it.
         input_shape: Shape of one input, such as 3,32,32; that of the data by default.
         head: Layers that are aligned, not drawn. May be repeated.
         trust: Call the factory that a rainbow file names, if it names one.
@@ -36,6 +39,7 @@ class Info(Verb):
     what: Annotated[str, Parameter(name="NETWORK|FILE.rainbow")] = field(kw_only=False)
     weights: Path | None = None
     kwargs: str | None = None
+    pretrained: Pretrained = False
     input_shape: str | None = None
     head: tuple[str, ...] = ()
     trust: Trust = False
@@ -60,14 +64,17 @@ class Info(Verb):
     def _network(self) -> dict[str, Any]:
         from rainbownet.cli.networks import build
         from rainbownet.cli.output import print_table, say, size_text
+        from rainbownet.public import preprocessing
         from rainbownet.rainbow.describe import describe, heads, kept_operations, norms, weight_bytes
 
-        net = build(self.what, self.kwargs, self.weights)
-        example = self._example()
+        net = build(self.what, self.kwargs, self.weights, pretrained=self.pretrained)
+        example = self._example(net)
         network = self._traced(net, example)
         table, size, found = norms(network, fold=True), weight_bytes(network), heads(network)
         shape = tuple(example.shape[1:])
         say(f"{self.what}: inputs {shape}, weights {size_text(size)}, head {', '.join(found)}")
+        if known := preprocessing(net):
+            say("preprocessing: " + ", ".join(f"{key} {value}" for key, value in known.items()))
         if len(table):
             print_table(table, "Batch norms", caption="a folded one becomes part of the law of the layer before it")
         return {
@@ -75,6 +82,7 @@ class Info(Verb):
             "input_shape": list(shape),
             "weight_bytes": size,
             "head": found,
+            "preprocessing": known,
             "norms": table,
             "populations": describe(network),
             "share_drawn": network.share_drawn,
@@ -95,11 +103,15 @@ class Info(Verb):
                 "--input-shape names another, such as 3,32,32)"
             ) from error
 
-    def _example(self) -> "Tensor":
+    def _example(self, net: Any) -> "Tensor":
         import torch
+
+        from rainbownet.public import example_of
 
         if self.input_shape is not None:
             return torch.zeros(2, *parse.shape("--input-shape", self.input_shape))
+        if (example := example_of(net)) is not None:
+            return example
         images = self.source.settled().load()
         return images.normalise(images.inputs[:2])
 

@@ -1,6 +1,6 @@
 """The verb `similarity`: every layer of one network with every layer of another, or with recorded responses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -76,7 +76,10 @@ class Similarity(Verb):
             self._side(self.a, self.weights_a, self.kwargs_a, "a"),
             self._side(self.b, self.weights_b, self.kwargs_b, "b"),
         ]
-        known = [self.source.settled(trained_with([w] if w else [])) for w in (self.weights_a, self.weights_b)]
+        known = [
+            self.source.settled(trained_with([w] if w else []) or self._own(side, name))
+            for side, name, w in zip(sides, (self.a, self.b), (self.weights_a, self.weights_b), strict=True)
+        ]
         pixels = replace(known[0], mean=None, std=None)
         recorded = any(isinstance(side, Path) for side in sides)
         images = pixels.load() if recorded else None
@@ -111,6 +114,12 @@ class Similarity(Verb):
 
             save(heatmaps({measure: found.matrix(measure) for measure in found.measures}), self.plot)
             say(f"{self.plot}: drawn")
+
+    @staticmethod
+    def _own(side: Any, name: str) -> Mapping[str, Mapping[str, Any] | None]:
+        from rainbownet.public import preprocessing_of_all
+
+        return {} if isinstance(side, Path) else preprocessing_of_all([side], name)
 
     def _side(self, name: str, weights: Path | None, kwargs: str | None, letter: str) -> Any:
         from rainbownet.cli.networks import build

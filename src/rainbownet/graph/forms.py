@@ -1,6 +1,7 @@
 """Ways of writing one operation, brought to the one that has a rule, while a network is traced."""
 
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ _TRANSPOSES: dict[Any, tuple[tuple[Any, ...], ...]] = {
     getattr: (("T",), ("mT",)),
 }
 """What transposes a matrix, and the arguments with which it does."""
+
+_SIZED = ("view", "reshape", "expand")
 
 
 def with_plain_forms(graph: fx.Graph) -> None:
@@ -40,6 +43,22 @@ def with_plain_forms(graph: fx.Graph) -> None:
     for node in reversed(list(graph.nodes)):
         if node.target is getattr and not node.users:
             graph.erase_node(node)
+
+
+def with_sizes_apart(graph: fx.Graph, values: Mapping[fx.Node, Any]) -> None:
+    """Give every size of `x.view(sizes)` where these are computed as a whole as a node of its own, in place.
+
+    Args:
+        graph: A traced graph.
+        values: The values of its nodes on an example.
+    """
+    for node in list(graph.nodes):
+        sizes = node.args[1] if node.op == "call_method" and len(node.args) == 2 else None
+        if node.target not in _SIZED or not isinstance(sizes, fx.Node) or not isinstance(values.get(sizes), tuple):
+            continue
+        with graph.inserting_before(node):
+            parts = [graph.call_function(operator.getitem, (sizes, i)) for i in range(len(values[sizes]))]
+        node.args = (node.args[0], *parts)
 
 
 def _transposed_parameter(node: Any) -> fx.Node | None:

@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph.exported import CONSTANT, export, is_exported, of_torch
 from rainbownet.graph.factors import with_factors
-from rainbownet.graph.forms import with_plain_forms
+from rainbownet.graph.forms import with_plain_forms, with_sizes_apart
 from rainbownet.graph.inputs import Batch, Named, given, run, taken
 from rainbownet.graph.module import graph_module, with_norm_modules
 from rainbownet.graph.multihead import EXPANDED, attend, is_written_out
@@ -215,6 +215,7 @@ def copy_and_trace(
     _keep_constants(root, graph)
     with_norm_modules(root, graph)
     with_plain_forms(graph)
+    with_sizes_apart(graph, tracer.values)
     traced = graph_module(root, graph)
     _functionalise(traced)
     with_factors(traced.graph)

@@ -1,10 +1,13 @@
 """Tiny Hugging Face models of many families, built from configurations without a download, with example inputs."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from coverage_entry import Entry
 
 TEXT = {
     "vocab_size": 97,
@@ -291,33 +294,37 @@ CASES: tuple[Case, ...] = (
 )
 
 
-def build(case: Case, count: int, seed: int = 0) -> tuple[nn.Module, Any]:
-    """Return a model with all its parameters random, and a batch of inputs.
-
-    Args:
-        case: An entry of `CASES`.
-        count: Inputs of the batch.
-        seed: Of both.
-    """
+def entries(group: str) -> list[Entry]:
+    """Return the models."""
     import transformers
 
-    _, name, arguments, kind = case
-    cls = getattr(transformers, name)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        network = cls(cls.config_class(**arguments)).double().eval()
-        with torch.no_grad():
-            for key, value in network.named_parameters():
-                noise = torch.randn_like(value)
-                norm = value.ndim == 1 and "bias" not in key
-                small = 0.4 / value[0].numel() ** 0.5 if value.ndim > 1 else 0.2
-                value.copy_(norm + small * noise)
-            for key, value in network.named_buffers():
-                if key.endswith("running_mean"):
-                    value.normal_(0, 0.2)
-                elif key.endswith("running_var"):
-                    value.uniform_(0.5, 1.5)
-        return network, KINDS[kind](count)
+    transformers.logging.set_verbosity_error()
+    found = []
+    for name, model, arguments, kind in CASES if group == "hf" else ():
+        build = functools.partial(_build, getattr(transformers, model), arguments)
+        found.append(Entry("hf", name, model, build, KINDS[kind]))
+    return found
+
+
+def _build(cls: Any, arguments: dict[str, Any]) -> nn.Module:
+    """Return a model with matrices of order one, so that attention is not nearly uniform."""
+    _keep_double()
+    network = cls(cls.config_class(**arguments)).double().eval()
+    with torch.no_grad():
+        for key, value in network.named_parameters():
+            norm = value.ndim == 1 and "bias" not in key
+            small = 0.4 / value[0].numel() ** 0.5 if value.ndim > 1 else 0.2
+            value.copy_(norm + small * torch.randn_like(value))
+    return network
+
+
+def _keep_double() -> None:
+    """Let models cast to double precision where their code casts to single precision, in this process.
+
+    Norms and attention are computed in float32 for the sake of float16; in float64 that would hide what is exact.
+    """
+    torch.float32 = torch.float64
+    Tensor.float = Tensor.double
 
 
 def _tokens(count: int) -> Tensor:
