@@ -12,6 +12,7 @@ from torch._ops import OpOverload
 from torch.utils import _pytree as pytree
 
 from rainbownet.errors import ArchitectureError, UnsupportedOp
+from rainbownet.graph.factors import with_factors
 from rainbownet.graph.forms import with_plain_forms
 from rainbownet.graph.inputs import Batch, Named, taken
 from rainbownet.graph.module import with_norm_modules
@@ -120,6 +121,7 @@ class _Translation:
             self._with_norms()
         with_norm_modules(self.root, self.graph)
         with_plain_forms(self.graph)
+        with_factors(self.graph)
         return fx.GraphModule(self.root, self.graph, type(self.root).__name__)
 
     def _check_inputs(self) -> None:
