@@ -247,8 +247,8 @@ def _match(gain: Tensor) -> Tensor:
     # Copies left over are matched to columns that do not exist, which only the last copy of a row may be.
     spare = torch.zeros(copies * d, copies * d - e, dtype=gain.dtype, device=gain.device)
     spare[: (copies - 1) * d] = -math.inf
+    columns = torch.tensor(assign(torch.cat([slots, spare], 1)), device=gain.device)
+    there = (columns < e).nonzero()[:, 0]
     matched = torch.zeros_like(gain)
-    for row, column in enumerate(assign(torch.cat([slots, spare], 1))):
-        if column < e:
-            matched[row % d, column] = 1.0
+    matched[there % d, columns[there]] = 1.0
     return matched
