@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 import rainbownet as rn
-from common import RESULTS, cifar10, show, write_json
+from common import RESULTS, ROOT, cifar10, show, write_json
 from rainbownet import data, nets
 from rainbownet.data import Images
 from rainbownet.errors import RainbowWarning
@@ -61,7 +61,7 @@ def picture(result: dict[str, Any], path: Path) -> None:
         axis.set_xticks(counts, [str(count) for count in counts])
         axis.minorticks_off()
         axis.set(xlabel="K", ylabel=title)
-    legend(axes[0])
+    legend(axes[1], loc="upper right")
     save(figure, path)
 
 
@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--landmarks", type=int, default=512)
     parser.add_argument("--out", type=Path, default=RESULTS / "averaged.json")
+    parser.add_argument("--plot", type=Path, default=ROOT / "docs" / "images" / "averaged.png")
     a = parser.parse_args()
     images, test = cifar10(grayscale=True, images=10_000)
     test = test.some(2000)
@@ -90,7 +91,7 @@ def main() -> None:
             runs = [measured(each, test.targets) for each in found]
             result["rows"].append({"what": what, "count": count, "runs": runs})
     write_json(a.out, result)
-    picture(result, a.out.with_suffix(".png"))
+    picture(result, a.plot)
     rows = [
         [
             row["what"],

@@ -16,9 +16,9 @@ Starts:
     random: as initialised (He). small: the trained network itself, trained on, at equal compute: as many more epochs
         as an image costs less. pruned: the half of the channels of the largest norm (our own, not Torch-Pruning's).
 
-All by the same optimiser, each with the learning rate, of three, that is best at the end on validation images with seed
-0; accuracy on test images after 0, ½, 1, 2 and 4 epochs, a seed each for draws and order. A start that is in the file
-is not measured again.
+All by the same optimiser, each with the learning rate that is best at the end on validation images with seed 0, of
+three, and of further ones a factor of 3 beyond while the best is the first or the last; accuracy on test images after
+0, ½, 1, 2 and 4 epochs, a seed each for draws and order. A start that is in the file is not measured again.
 """
 
 import argparse
@@ -42,6 +42,8 @@ from rainbownet.data import Images
 
 EPOCHS = (0.0, 0.5, 1.0, 2.0, 4.0)
 BATCH = 64
+MOST = 5
+"""Learning rates that are tried, at most."""
 
 
 @dataclass(frozen=True)
@@ -222,18 +224,30 @@ def measure(part: str, a: argparse.Namespace, found: dict[str, Any], write: Call
     found |= {"trained": _accuracy(trained, task.test), "factor": task.new / task.old, "cost": ratio}
     own = found.setdefault("starts", {})
     for name, start in starts(task, trained).items():
-        if name in own:
-            continue
         times = ratio if name == "small" else 1.0
-        tuned = [curve(start(0), task, rate, 0, times) for rate in task.rates]
-        scores = [accuracies[-1][0] for accuracies in tuned]
-        best = scores.index(max(scores))
-        rate = task.rates[best]
-        runs = [tuned[best], *(curve(start(seed), task, rate, seed, times) for seed in range(1, a.seeds))]
-        curves = [[test for _, test in run] for run in runs]
-        own[name] = {"rate": rate, "validation": scores, "curves": curves}
+        known = own.get(name, {"scores": {}})
+        scores = {float(rate): score for rate, score in known["scores"].items()}
+        runs: dict[float, list[tuple[float, float]]] = {}
+        wanted = list(task.rates) if not scores else [_beyond(scores)]
+        while wanted[0] and len(scores) < MOST:
+            for rate in wanted:
+                runs[rate] = curve(start(0), task, rate, 0, times)
+                scores[rate] = runs[rate][-1][0]
+            wanted = [_beyond(scores)]
+        rate = max(scores, key=lambda rate: scores[rate])
+        if known.get("rate") != rate:
+            found_runs = [runs[rate], *(curve(start(seed), task, rate, seed, times) for seed in range(1, a.seeds))]
+            known = {"rate": rate, "curves": [[test for _, test in run] for run in found_runs]}
+        own[name] = known | {"scores": {f"{rate:g}": scores[rate] for rate in sorted(scores)}}
         print(part, name, own[name], flush=True)
         write()
+
+
+def _beyond(scores: dict[float, float]) -> float:
+    """Return the next rate to try, 0 if the best lies between others."""
+    rates = sorted(scores)
+    best = max(rates, key=lambda rate: scores[rate])
+    return float(f"{rates[0] / 3:.2g}") if best == rates[0] else float(f"{3 * best:.2g}") if best == rates[-1] else 0.0
 
 
 def main() -> None:

@@ -162,10 +162,10 @@ def main() -> None:
     parser.add_argument("--test-images", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=RESULTS / "starved.json")
     a = parser.parse_args()
-    found: dict[str, list[dict[str, Any]]] = json.loads(a.out.read_text())["parts"] if a.out.is_file() else {}
-    about = {"validation_images": a.validation_images, "test_images": a.test_images, "seeds": a.seeds, "width": WIDTH}
+    found: dict[str, dict[str, Any]] = json.loads(a.out.read_text())["parts"] if a.out.is_file() else {}
+    numbers = {"validation_images": a.validation_images, "test_images": a.test_images}
     for part in a.parts:
-        own = found.setdefault(part, [])
+        own = found.setdefault(part, {**numbers, "rows": []})["rows"]
         known = {(row["images"], row["alignment"]) for row in own}
         if {(number, name) for number in a.images for name in a.alignments} - known:
             task = PARTS[part]((a.validation_images, a.test_images))
@@ -173,7 +173,7 @@ def main() -> None:
                 own.append(row)
                 print(part, row, flush=True)
                 own.sort(key=lambda row: (row["images"], list(ALIGNMENTS).index(row["alignment"])))
-                write_json(a.out, {**about, "parts": found})
+                write_json(a.out, {"seeds": a.seeds, "width": WIDTH, "parts": found})
         body = [
             [
                 row["images"],

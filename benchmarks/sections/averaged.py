@@ -30,6 +30,8 @@ def averaged(result: dict[str, Any]) -> str:
         "The tutorial's perceptron at a quarter of its width. K samples of its width with averaged probabilities, and "
         f"one sample K times as wide; mean ± spread over {result['seeds']} seeds.\n\n"
         + table(["", "K", "accuracy, %", "NLL", "ECE, %"], rows)
+        + "\n\n![Accuracy, NLL and ECE of averages of K samples and of one K times as wide, against K]"
+        "(images/averaged.png)"
     )
 
 

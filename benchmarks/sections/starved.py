@@ -16,11 +16,11 @@ def starved(result: dict[str, Any]) -> str:
     text = [
         f"Samples at ×{result['width']:g} aligned on few images, mean ± spread over {result['seeds']} draws; one white "
         "control; *identity*: the trained neurons through the same alignment, and how often they agree with the "
-        f"trained network. On {result['validation_images']} images by which the default was chosen; the default also "
-        f"on {result['test_images']} others; both are of the test images. Accuracy in %."
+        "trained network. On images by which the default was chosen (*validation*); the default also on others; both "
+        "are of the test images. Accuracy in %."
     ]
-    for part, rows in result["parts"].items():
-        body = []
+    for part, found in result["parts"].items():
+        rows, body = found["rows"], []
         for row in rows:
             own, test = row["validation"], row.get("test")
             body.append(
@@ -42,7 +42,8 @@ def starved(result: dict[str, Any]) -> str:
         headers = [*columns, "test: sample", "white", "identity"]
         trained = rows[0]["validation"]["trained"]
         tested = next(row["test"]["trained"] for row in rows if "test" in row)
-        about = f"### {NAMES[part]}\n\nTrained {trained:.1f} % on validation images, {tested:.1f} % on test images; "
+        about = f"### {NAMES[part]}\n\nTrained {trained:.1f} % on {found['validation_images']} validation images, "
+        about += f"{tested:.1f} % on {found['test_images']} test images; "
         about += f"the widest reader has {max(row['most_channels'] for row in rows)} sampled channels."
         text.append(about + "\n\n" + table(headers, body))
     return "\n\n".join(text)
