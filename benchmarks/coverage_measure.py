@@ -151,7 +151,7 @@ def _samples(entry: Entry, net: nn.Module, inputs: Any, found: dict[str, Any], t
             draws[str(width)] = "not run: too large"
             continue
         with stage(found, f"draw at {width}", tell):
-            drawn = rainbow.sample([inputs], width=width, alignment=rn.LeastSquares(ridge=1e-3), holdout=0.0)
+            drawn = rainbow.sample([inputs], width=width, alignment=Closest(), holdout=0.0)
             finite = all(bool(y.isfinite().all()) for y in outputs(drawn, inputs))
             draws[str(width)] = "finite" if finite else "not finite"
 

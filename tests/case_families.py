@@ -207,3 +207,71 @@ class Flattened(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.linear(x)
         return self.norm(y.flatten(0, 2)).reshape_as(y)
+
+
+class Standardised(nn.Conv2d):
+    """A convolution whose weights are standardised each time (NFNets, BiT)."""
+
+    def __init__(self, *args, **options) -> None:
+        super().__init__(*args, **options)
+        self.gain = nn.Parameter(torch.rand(self.out_channels, 1, 1, 1) + 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = F.batch_norm(
+            self.weight.reshape(1, self.out_channels, -1), None, None, (self.gain * 0.3).view(-1), None, True, 0.0, 1e-6
+        )
+        return F.conv2d(x, weight.reshape_as(self.weight), self.bias, self.stride, self.padding, 1, self.groups)
+
+
+class WeightNormed(nn.Module):
+    """Standardised convolutions, one of them with a filter a channel, in a residual branch."""
+
+    def __init__(self, width: int = 12) -> None:
+        super().__init__()
+        self.a, self.b = (
+            Standardised(width, width, 3, padding=1),
+            Standardised(width, width, 3, padding=1, groups=width),
+        )
+        self.scale = nn.Parameter(torch.tensor(0.7))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.b(F.gelu(self.a(x))) * self.scale
+
+
+class Shuffles(nn.Module):
+    """Half of the channels go past, again and again, and are interleaved with those that do not (ShuffleNetV2)."""
+
+    def __init__(self, width: int = 12, units: int = 3) -> None:
+        super().__init__()
+        half = width // 2
+        self.units = nn.ModuleList(nn.Sequential(nn.Conv2d(half, half, 1), nn.ReLU()) for _ in range(units))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for unit in self.units:
+            left, right = x.chunk(2, dim=1)
+            x = torch.cat((left, unit(right)), dim=1)
+            n, c, h, w = x.shape
+            x = x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w)
+        return x
+
+
+class Grouped(nn.Module):
+    """Two channels a group, so that there is one at half the width (DLA-X)."""
+
+    def __init__(self, width: int = 12) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1, groups=width // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
+class Folded(nn.Module):
+    """Pieces of an axis of positions, laid side by side as a split gives them (bilinear attention)."""
+
+    def __init__(self, width: int = 12) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat(torch.split(self.conv(x), 4, dim=2), dim=3)

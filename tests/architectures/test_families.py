@@ -9,10 +9,10 @@ from case_laws import Copies
 from cases import distance, settled
 from rainbownet.graph import Network
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*are kept as trained:rainbownet.errors.RainbowWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*(kept as trained|computed weights):rainbownet.errors.RainbowWarning")
 
 TOKENS = ("Windows", "Cosine", "Tempered", "AcrossChannels", "Recurrent", "Flattened")
-MAPS = ("Unfolded", "Selected", "Radix", "Maxout", "Gated", "Patches")
+MAPS = ("Unfolded", "Selected", "Radix", "Maxout", "Gated", "Patches", "WeightNormed", "Shuffles", "Grouped", "Folded")
 
 
 def made(name):

@@ -8,11 +8,11 @@ pixels). Reshaping, slicing, padding and concatenating tensors is doing the same
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from rainbownet.errors import UnsupportedOp
 from rainbownet.graph.inputs import Batch
@@ -20,10 +20,25 @@ from rainbownet.graph.nodes import example_values, fetch, unsupported
 from rainbownet.graph.ties import Ids, Ties
 
 Labels = tuple[Ids, ...]
-Count = Callable[[Ids], int]
-"""Number of channels an axis has after resizing, from its channel indices."""
+
+
+@runtime_checkable
+class Count(Protocol):
+    """Counts the channels that an axis has after resizing, from its channel indices."""
+
+    def __call__(self, ids: Ids) -> int:
+        """Return their number."""
+        ...
+
+    def each(self, ids: Ids) -> Ids:
+        """Return how many each of them becomes."""
+        ...
+
+
 Rewrite = Callable[[Count], tuple[tuple, dict]]
 """Arguments of a node after resizing."""
+Renewal = Callable[[Count], Tensor]
+"""A tensor after resizing."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,8 @@ class Channels:
         self.parameters: dict[str, IndexedParameter] = {}
         self.norms: dict[fx.Node, Norm] = {}
         self.rewrites: dict[fx.Node, Rewrite] = {}
+        self.targets: dict[fx.Node, Any] = {}
+        self.tensors: dict[str, Renewal] = {}
         self.sizes: dict[fx.Node, list[tuple[fx.Node, Ids | int]]] = {}
         self.attributes: list[tuple[str, str, Callable[[Count], Any]]] = []
         self.mixed: list[tuple[fx.Node, Ids, str]] = []
@@ -244,9 +261,15 @@ class Channels:
         """
         self.spatial.append((written, read, others))
 
-    def rewrite(self, node: fx.Node, arguments: Rewrite) -> None:
-        """Declare how the constants of a node follow the number of channels."""
+    def rewrite(self, node: fx.Node, arguments: Rewrite, *, target: Any = None) -> None:
+        """Declare how the constants of a node follow the number of channels, and what it calls once they change."""
         self.rewrites[node] = arguments
+        if target is not None:
+            self.targets[node] = target
+
+    def renew(self, name: str, tensor: Renewal) -> None:
+        """Declare how a constant tensor follows the number of channels."""
+        self.tensors[name] = tensor
 
     def computed_sizes(self, node: fx.Node, sizes: list[tuple[fx.Node, Ids | int]]) -> None:
         """Declare what computed sizes among the arguments of a node must be: numbers of channels, or as they are."""
@@ -289,7 +312,7 @@ class Channels:
         """Forget what a rule declared before it raised an error."""
         lists = [self.mixed, self.spatial, self.attributes, self.kept, *self.ties.declared]
         lengths = [len(known) for known in lists]
-        own = ("labels", "parameters", "norms", "rewrites", "sizes", "_pending")
+        own = ("labels", "parameters", "norms", "rewrites", "targets", "tensors", "sizes", "_pending")
         before = {name: dict(getattr(self, name)) for name in own}
         try:
             yield

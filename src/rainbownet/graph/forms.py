@@ -61,6 +61,18 @@ def with_sizes_apart(graph: fx.Graph, values: Mapping[fx.Node, Any]) -> None:
         node.args = (node.args[0], *parts)
 
 
+def with_listed_parts(graph: fx.Graph, values: Mapping[fx.Node, Any]) -> None:
+    """Let what is concatenated or stacked be a list of tensors, where code passes what a split gave, in place."""
+    for node in list(graph.nodes):
+        parts = node.args[0] if node.target in (torch.cat, torch.concat, torch.stack) and node.args else None
+        if isinstance(parts, fx.Node) and isinstance(values.get(parts), tuple | list):
+            with graph.inserting_before(node):
+                listed = [graph.call_function(operator.getitem, (parts, i)) for i in range(len(values[parts]))]
+            for part in listed:
+                part.meta = dict(node.meta)
+            node.args = (listed, *node.args[1:])
+
+
 def _transposed_parameter(node: Any) -> fx.Node | None:
     if not isinstance(node, fx.Node) or node.op not in ("call_function", "call_method") or not node.args:
         return None

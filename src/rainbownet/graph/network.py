@@ -145,6 +145,11 @@ class Network:
         return drawn / max(sum(sizes.values()), 1)
 
     @property
+    def derived(self) -> frozenset[str]:
+        """The constant tensors that follow from the numbers of neurons, as the index of a shuffle."""
+        return frozenset(self._found.tensors)
+
+    @property
     def kept(self) -> list[str]:
         """Parameters and buffers that no neuron owns: they are the same in every sampled network."""
         owned = {name for population in self.populations for name in population.slots}
@@ -203,11 +208,13 @@ class Network:
         count = Counter(self._found.solved.neuron, self._found.owners, factors)
         root, traced = resized_module(self.root, self.traced, self._found, count, self.example)
         network = Network(root, self.example, head=self.head, output=self.output, traced=traced)
-        mine, theirs = ({p.key for p in net.populations} for net in (self, network))
+        mine = {p.key: int(np.floor(f * len(p) + 0.5)) for p, f in zip(self.populations, factors, strict=True)}
+        theirs = {p.key: len(p) for p in network.populations}
         if mine != theirs:
+            differ = sum(mine.get(key) != theirs.get(key) for key in mine.keys() | theirs.keys())
             raise ArchitectureError(
                 f"width {width!r}: the resized network ties its channels in another way than the original "
-                f"({len(mine ^ theirs)} populations differ); choose integer widths, equal on tied layers"
+                f"({differ} populations differ); choose integer widths, equal on tied layers"
             )
         return network
 

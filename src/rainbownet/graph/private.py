@@ -3,6 +3,7 @@
 import copy
 import inspect
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -50,15 +51,7 @@ def private_copy(module: nn.Module) -> nn.Module:
             if (inner := _unwrapped(child)) is not child:
                 setattr(parent, name, inner)
     if baked := [f"{name} ({how})" for name, how in _bake(result)]:
-        shown = ", ".join(baked[:3]) + (f" and {len(baked) - 3} more" if len(baked) > 3 else "")
-        warnings.warn(
-            f"network {type(module).__name__}: computed weights are plain parameters of the private copy: {shown}",
-            RainbowWarning,
-            stacklevel=2,
-        )
-    _untie_tables(result)
-    if getattr(config := getattr(result, "config", None), "use_cache", False):
-        config.use_cache = False  # what a language model would keep of its queries and keys for the next token
+        warn_of_baked(module, baked)
     for child in result.modules():
         for name, value in vars(child).items():
             if name.endswith("_hooks") and isinstance(value, dict):
@@ -74,6 +67,16 @@ def fixed_parameters(module: nn.Module) -> list[str]:
     named = dict(_unwrapped(module).named_parameters())
     fixed = [name for name, parameter in named.items() if not parameter.requires_grad]
     return fixed if len(fixed) < len(named) else []
+
+
+def warn_of_baked(module: nn.Module, baked: Sequence[str]) -> None:
+    """Say which computed weights became plain parameters."""
+    shown = ", ".join(baked[:3]) + (f" and {len(baked) - 3} more" if len(baked) > 3 else "")
+    warnings.warn(
+        f"network {type(module).__name__}: computed weights are plain parameters of the private copy: {shown}",
+        RainbowWarning,
+        stacklevel=3,
+    )
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:

@@ -17,6 +17,7 @@ from rainbownet.graph.channels import (
     Labels,
     Norm,
     Reader,
+    Renewal,
     Rewrite,
 )
 from rainbownet.graph.heads import Heads, find_heads
@@ -45,6 +46,8 @@ class Propagation:
         owners: Which population each neuron belongs to.
         rewrites: How the constants of nodes follow the numbers of channels.
         sizes: What computed sizes among the arguments of nodes must be: the number of some channels, or as they are.
+        targets: What such nodes call once their constants change, where that is something else.
+        tensors: How constant tensors follow the numbers of channels.
         attributes: How the attributes of modules do: module, name, value.
         kept: The operations that keep trained parameters from being drawn, and for want of what.
         summed: The drawn populations whose neurons are only summed over: nothing but linear maps and products of two
@@ -61,6 +64,8 @@ class Propagation:
     populations: tuple[Population, ...]
     owners: Owners
     rewrites: Mapping[fx.Node, Rewrite]
+    targets: Mapping[fx.Node, Any]
+    tensors: Mapping[str, Renewal]
     sizes: Mapping[fx.Node, Sequence[tuple[fx.Node, Ids | int]]]
     attributes: Sequence[tuple[str, str, Callable[[Count], Any]]]
     kept: tuple[Kept, ...]
@@ -99,6 +104,8 @@ def propagate(module: fx.GraphModule, example: Batch, *, heads: Sequence[str] = 
         populations,
         owners,
         channels.rewrites,
+        channels.targets,
+        channels.tensors,
         channels.sizes,
         tuple(channels.attributes),
         reported(channels, solved),

@@ -66,6 +66,14 @@ class Counter:
             )
         return total
 
+    def each(self, ids: Ids) -> Ids:
+        """Return how many new channels each of some channel indices becomes."""
+        roots = self._neuron[np.ravel(ids)]
+        population, rank = self._owners.population[roots], self._owners.number[roots]
+        factor = self._factors[population]
+        new = np.floor(factor * (rank + 1) + 0.5) - np.floor(factor * rank + 0.5)
+        return np.where(population < 0, 1, new).astype(np.int64)
+
 
 def resized_module(
     root: nn.Module, traced: fx.GraphModule, p: Propagation, count: Counter, example: Batch
@@ -92,12 +100,15 @@ def resized_module(
         _replace(new_root, name, torch.zeros(shape, dtype=fetch(root, name).dtype))
     for module, attribute, value in p.attributes:
         setattr(fetch(new_root, module), attribute, value(count))
+    if count.resizes:
+        for name, tensor in p.tensors.items():
+            _replace(new_root, name, tensor(count))
     new_traced = _traced(new_root, traced)
     changed = [_rewrite(new_traced, p, count), _correct_sizes(new_traced, p, count, example)]
     # Modules that are traced through, written out, have no code of other widths; constants of code no other channels.
     written_out = count.resizes and any(isinstance(m, nn.MultiheadAttention) for m in new_root.modules())
     constant = any(name.startswith(CONSTANT) for own in p.populations if not own.frozen for name in own.slots)
-    if any(changed) or written_out or constant:
+    if any(changed) or written_out or constant or (count.resizes and p.tensors):
         return new_traced, new_traced
     return new_root, new_traced
 
@@ -128,6 +139,7 @@ def _rewrite(new: fx.GraphModule, p: Propagation, count: Counter) -> bool:
             changed = True
             nodes[node.name].args = fx.map_arg(args, lambda n: nodes[n.name])
             nodes[node.name].kwargs = fx.map_arg(kwargs, lambda n: nodes[n.name])
+            nodes[node.name].target = p.targets.get(node, node.target)
     if changed:
         new.recompile()
     return changed

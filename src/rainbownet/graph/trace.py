@@ -12,15 +12,17 @@ from jaxtyping import config
 from torch import Tensor, fx, nn
 
 from rainbownet.errors import ArchitectureError, RainbowError
+from rainbownet.graph.baked import with_baked_weights
 from rainbownet.graph.exported import CONSTANT, export, is_exported, of_torch
 from rainbownet.graph.factors import with_factors
-from rainbownet.graph.forms import with_plain_forms, with_sizes_apart
+from rainbownet.graph.forms import with_listed_parts, with_plain_forms, with_sizes_apart
 from rainbownet.graph.inputs import Batch, Named, given, run, taken
 from rainbownet.graph.module import graph_module, with_norm_modules
 from rainbownet.graph.multihead import EXPANDED, attend, is_written_out
 from rainbownet.graph.nodes import evaluate_checked, operation_name
-from rainbownet.graph.private import private_copy
+from rainbownet.graph.private import private_copy, warn_of_baked
 from rainbownet.graph.rules.table import leaf_modules
+from rainbownet.graph.shuffle import with_selections
 
 _OUT_OF_PLACE = {
     operator.iadd: operator.add,
@@ -213,14 +215,18 @@ def copy_and_trace(
             "forward is a fixed graph."
         ) from error
     _keep_constants(root, graph)
+    if baked := with_baked_weights(root, graph):
+        warn_of_baked(root, [f"{name} (computed in the forward pass)" for name in baked])
     with_norm_modules(root, graph)
     with_plain_forms(graph)
+    with_listed_parts(graph, tracer.values)
+    with_selections(root, graph, tracer.values)
     with_sizes_apart(graph, tracer.values)
     traced = graph_module(root, graph)
     _functionalise(traced)
     with_factors(traced.graph)
     traced.graph = _renamed(traced.graph, named)
-    return (traced if named or tracer.took else root), traced
+    return (traced if named or tracer.took or baked else root), traced
 
 
 def _exported(root: nn.Module, example: Batch, output: str | int | None) -> fx.GraphModule | None:

@@ -144,7 +144,7 @@ def _empty(reference: Network, new: Network, values: dict[str, Tensor]) -> dict[
     unaligned = {}
     for name, value in new.parameters.items():
         if name not in owned:
-            unaligned[name] = values[name].clone()
+            unaligned[name] = (value if name in new.derived else values[name]).clone()
             continue
         shape = list(value.shape)
         if name in reads:

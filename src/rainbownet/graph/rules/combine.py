@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import torch
 from torch import Tensor, fx
 
 from rainbownet.graph.channels import Channels, Count, Labels
@@ -42,8 +43,25 @@ def concatenate(p: Channels, node: fx.Node) -> Labels:
 
 @register("chunk", "tensor_split", linear=True)
 def chunk(p: Channels, node: fx.Node) -> list[Labels]:
-    """Split into equal parts."""
-    return _split(p, node, p.argument(node, 2, "dim", 0))
+    """Split into equal parts, which at other widths need not be equal."""
+    source, dim = node.all_input_nodes[0], p.argument(node, 2, "dim", 0)
+    ids = _along(p, source, dim)
+    parts = _split(p, node, dim)
+    if ids is not None and isinstance(p.value(p.argument(node, 1, "chunks", None)), int):
+        pieces = _pieces(p, node, dim, ids)
+
+        def resized(count: Count) -> tuple[tuple, dict]:
+            counts = [count(piece) for piece in pieces]
+            alike = len(set(counts)) == 1
+            return (node.args, dict(node.kwargs)) if alike else ((source, counts, dim), {})
+
+        p.rewrite(node, resized, target="split" if node.op == "call_method" else torch.split)
+    return parts
+
+
+def _pieces(p: Channels, node: fx.Node, dim: int, ids: Ids) -> list[Ids]:
+    bounds = np.cumsum([0, *(value.shape[dim] for value in p.values[node])])
+    return [ids[a:b] for a, b in pairwise(bounds)]
 
 
 @register("split", linear=True)
@@ -55,8 +73,7 @@ def split(p: Channels, node: fx.Node) -> list[Labels]:
     sizes = p.argument(node, 1, "split_size_or_sections", p.argument(node, 1, "split_size"))
     parts = _split(p, node, dim)
     if ids is not None and not isinstance(sizes, fx.Node):
-        bounds = np.cumsum([0, *(value.shape[dim] for value in p.values[node])])
-        pieces = [ids[a:b] for a, b in pairwise(bounds)]
+        pieces = _pieces(p, node, dim, ids)
 
         def resized(count: Count) -> tuple[tuple, dict]:
             counts = [count(piece) for piece in pieces]
@@ -89,3 +106,33 @@ def _along(p: Channels, source: fx.Node, dim: int) -> Ids | None:
         if label.shape[dim] > 1:
             return np.moveaxis(label, dim, -1).reshape(-1, label.shape[dim])[0]
     return None
+
+
+@register("index_select", linear=True)
+def select(p: Channels, node: fx.Node) -> Labels:
+    """Take entries of an axis in another order; an order of all channels follows their numbers."""
+    source, dim = node.all_input_nodes[0], p.argument(node, 1, "dim")
+    index = p.argument(node, 2, "index")
+    order, name = p.value(index).numpy(), p.parameter_name(index)
+    labels = []
+    for label in p.labels_of(source):
+        if label.shape[dim] == 1:
+            labels.append(label)
+        elif name is None or label.size > label.shape[dim] or sorted(order) != list(range(label.size)):
+            p.mixes(node, label, "it selects channels, which is known only for all of them, in a fixed order")
+        else:
+            ids = label.ravel()
+            p.renew(name, lambda count, ids=ids: torch.from_numpy(_expanded(order, count.each(ids))))
+            labels.append(np.take(label, order, axis=dim))
+    return tuple(labels)
+
+
+def _expanded(order: Ids, sizes: Ids) -> Ids:
+    """Return an order of blocks as one of entries.
+
+    Example:
+        >>> _expanded(np.array([1, 0]), np.array([2, 3]))
+        array([2, 3, 4, 0, 1])
+    """
+    blocks = np.split(np.arange(sizes.sum()), np.cumsum(sizes)[:-1])
+    return np.concatenate([blocks[i] for i in order.tolist()])

@@ -135,7 +135,8 @@ def _convolution(
     ndim = p.values[node].ndim
     if p.values[source].ndim < 3 or any(label.shape[0] > 1 for label in p.labels_of(source)):
         raise p.unsupported(node, f"its input must be batched, channels second; got {tuple(p.values[source].shape)}")
-    if groups > 1 and groups == channels:
+    # A network of other widths may have one channel a group where this one has several: it keeps its groups.
+    if groups > 1 and groups == channels and not node.meta.get("grouped"):
         return _depthwise(p, node, source, weight, bias, outputs // channels, transposed, module)
     write, read = (1, 0) if transposed else (0, 1)
     if transposed and groups > 1:
@@ -143,6 +144,7 @@ def _convolution(
     p.read(weight, read, node, source, 1, groups=groups)
     ids = p.index(weight, write, None)
     if groups > 1:
+        node.meta["grouped"] = True
         p.tag_groups(ids, groups, (weight, "out"))
         inputs = p.axis_label(source, 1)
         if inputs is not None:
