@@ -75,7 +75,9 @@ def retrained_block(options: argparse.Namespace, net: nn.Module, data: tuple[Ima
     children = dict(net.named_children())
     last = f"block{last_block(net)}"
     front = nn.Sequential(*(child for name, child in children.items() if name not in (last, "classifier")))
-    back = copy.deepcopy(nn.Sequential(children[last], children["classifier"])).requires_grad_(True)
+    back = copy.deepcopy(nn.Sequential(Joined(), children[last], children["classifier"])).requires_grad_(True)
+    with torch.no_grad():
+        back[0].pairs = front(data[0].normalise(data[0].inputs[:1])).is_complex()
     views = [loader(data[0], batch_size=500, augment="cifar", seed=view) for view in range(options.block_views)]
     given = outputs(front, (batch for view in views for batch in view))
     with fast_products():
@@ -84,11 +86,29 @@ def retrained_block(options: argparse.Namespace, net: nn.Module, data: tuple[Ima
     return percent(back, outputs(front, loader(data[1], batch_size=500)))
 
 
+class Joined(nn.Module):
+    """Makes complex channels of real and imaginary parts; `pairs` says whether there are any."""
+
+    pairs = False
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the channels."""
+        if not self.pairs:
+            return images
+        real, imaginary = images.chunk(2, dim=1)
+        return torch.complex(real, imaginary)
+
+
+def parted(images: Tensor) -> Tensor:
+    """Return real and imaginary parts of complex channels one after the other, real channels as they are."""
+    return torch.cat([images.real, images.imag], dim=1) if images.is_complex() else images
+
+
 @torch.no_grad()
 def outputs(front: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Images:
-    """Return what some blocks make of batches, as images of their own."""
+    """Return what some blocks make of batches, as images of their own: real parts, then imaginary ones if any."""
     with fast_products():
-        pairs = [(front(inputs), targets) for inputs, targets in batches]
+        pairs = [(parted(front(inputs)), targets) for inputs, targets in batches]
     given, targets = (torch.cat(part) for part in zip(*pairs, strict=True))
     channels = given.shape[1]
     return Images(given, targets, tuple(map(str, range(10))), "blocks", (0.0,) * channels, (1.0,) * channels)

@@ -23,6 +23,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from common import ROOT, show
+from gpu_figures import draw_wide
 from gpu_state import State
 from gpu_tasks import TASKS, Task
 from parts import pack, unpack
@@ -101,6 +102,8 @@ def run(
         print(f"{task.name}: {found.state}", flush=True)
         if found.state == "failed":
             print(found.said)
+    if (picture := draw_wide(out)) is not None:
+        print(f"{picture}: drawn")
     left_over = [task.name for task in TASKS if state.of(task.name) not in ("done", "skipped")]
     print(f"left: {', '.join(left_over)}. The same command goes on with them." if left_over else "nothing is left")
     if any(state.of(name) == "failed" for name in left_over):

@@ -5,7 +5,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import data_folder
+
 Commands = Iterator[list[str]]
+
+TOY = """
+from dataclasses import replace
+from rainbownet.__main__ import main
+from rainbownet.experiments.scales import SCALES
+tiny = SCALES["tiny"]
+SCALES["tiny"] = replace(
+    tiny, images=120, test=60, widths=(0.0625, 0.09375, 0.125), width_seeds=1, align=120, vgg_width=0.0625,
+    vgg_images=100, recipe=replace(tiny.recipe, epochs=1), vgg_recipe=replace(tiny.vgg_recipe, epochs=1),
+)
+main()
+"""
+"""The command line with a scale `tiny` of seconds."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +38,10 @@ class Task:
     commands: Callable[[str, Path, bool], Commands]
 
     def environment(self, device: str) -> dict[str, str]:
-        """Return the variables its commands see: the tests compute on the device, and TensorFloat32 is off."""
-        return {**os.environ, "RAINBOWNET_TEST_DEVICE": device, "NVIDIA_TF32_OVERRIDE": "0"}
+        """Return the variables its commands see: where data is and tests compute, and that TensorFloat32 is off."""
+        found = data_folder("cifar10")
+        data = {} if found is None else {"RAINBOWNET_DATA": str(found.parent)}
+        return {**os.environ, **data, "RAINBOWNET_TEST_DEVICE": device, "NVIDIA_TF32_OVERRIDE": "0"}
 
 
 def numerics(device: str, out: Path, toy: bool) -> Commands:
@@ -57,9 +74,10 @@ def figure(name: str) -> Callable[[str, Path, bool], Commands]:
     """Return the commands of a figure at the scale `small`."""
 
     def commands(device: str, out: Path, toy: bool) -> Commands:
+        program = ["-c", TOY] if toy else ["-m", "rainbownet"]
         scale = ["--scale", "tiny" if toy else "small"]
         place = ["--runs", str(out / "networks"), "--out", str(out / "figures"), "--json", str(out / f"{name}.json")]
-        yield ["-m", "rainbownet", "reproduce", name, "--device", device, *scale, *place]
+        yield [*program, "reproduce", name, "--device", device, *scale, *place]
 
     return commands
 

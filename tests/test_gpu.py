@@ -98,6 +98,21 @@ def test_a_check_that_differs_is_not_met(monkeypatch, tmp_path):
         checks.main(device="cpu", size=16, out=tmp_path / "checks.json")
 
 
+def test_a_picture_of_wide_samples_is_drawn_from_their_file(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    figures = importlib.import_module("gpu_figures")
+    assert figures.draw_wide(tmp_path) is None
+    draws = [
+        {"part": "wide", "setting": setting, "label": f"×{width}", "seed": seed, "accuracy": 50.0 + width + seed}
+        for setting in ("ours", "white")
+        for width in (4, 8)
+        for seed in (0, 1)
+    ]
+    result = {"trained": 92.0, "images": 40, "machine": {"cpu": "x"}, "draws": draws}
+    (tmp_path / "resnet20.json").write_text(json.dumps(result))
+    assert figures.draw_wide(tmp_path).stat().st_size > 5000
+
+
 def test_data_is_cut_into_parts_and_joined(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     parts = importlib.import_module("parts")
