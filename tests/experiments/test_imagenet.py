@@ -40,10 +40,12 @@ def folder(tmp_path_factory):
 def test_the_verb_goes_from_pictures_to_a_page_and_trains_once(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(SCALES, "tiny", MICRO)
     arguments = ("imagenet", "--data", folder, "--runs", tmp_path / "runs", "-o", tmp_path / "out", "--device", "cpu")
-    run("reproduce", *arguments, "--page", tmp_path / "page.md", "--json", tmp_path / "all.json")
+    other = ("--checkpoint", "resnet18(width=0.0625)")
+    run("reproduce", *arguments, *other, "--page", tmp_path / "page.md", "--json", tmp_path / "all.json")
     (content,) = numbers(tmp_path / "all.json")["figures"]
     assert content["command"] == "rainbownet reproduce imagenet --data imagenet-1k --scale micro"
     assert {row["layer"] for row in content["tables"]["resnet"]} > {"layer1.0.conv1", "layer4.1.conv2", "fc"}
+    assert content["notes"][-1].startswith("resnet18(width=0.0625), on the same pictures: second over first")
     assert "(out/imagenet.png)" in (tmp_path / "page.md").read_text(encoding="utf-8")
     weights = sorted((tmp_path / "runs" / "imagenet").glob("*/model.safetensors"))
     assert len(weights) == 2

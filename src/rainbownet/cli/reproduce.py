@@ -23,6 +23,7 @@ class Reproduce(Verb):
         runs: Folder where trained networks are kept.
         out: Folder of pictures and numbers.
         data: Data set of the figure imagenet: a folder in the Hugging Face layout, or a name on the hub.
+        checkpoint: For that figure, a trained network whose spectra are said beside: torchvision:resnet18, or any name.
         data_root: Folder with cifar10 and cifar100; from the Hugging Face hub without.
         page: Write a Markdown page of all figures in --out.
         also: Folder of figures at another scale, for the page as well. May be repeated.
@@ -36,6 +37,7 @@ class Reproduce(Verb):
     runs: Path = Path("runs/reproduce")
     out: Out[Path] = Path("reproduction")
     data: str | None = None
+    checkpoint: str | None = None
     data_root: Annotated[Path | None, Parameter(env_var="RAINBOWNET_DATA")] = None
     page: Output[Path | None] = None
     also: Output[tuple[Path, ...]] = ()
@@ -67,7 +69,15 @@ class Reproduce(Verb):
         everything = [name for name, figure in FIGURES.items() if figure.prepare is None]
         chosen = everything if self.figure == "all" else [self.figure] if self.figure else []
         scale, report = scale_named(self.scale), say if os.environ.get("RANK", "0") == "0" else None
-        context = Context(scale, self.runs, data=self.data_root, device=self.device, report=report, large=self.data)
+        context = Context(
+            scale,
+            self.runs,
+            data=self.data_root,
+            device=self.device,
+            report=report,
+            large=self.data,
+            checkpoint=self.checkpoint,
+        )
         contents = []
         for name in chosen:
             figure = FIGURES[name]

@@ -44,6 +44,7 @@ class Context:
         report: Called with a sentence for each network trained.
         progress: Whether to show bars.
         large: A data set that is streamed, such as `imagenet-1k`: a folder or a name on the hub.
+        checkpoint: Name of a trained network that is shown beside those trained here, such as `torchvision:resnet18`.
     """
 
     scale: Scale
@@ -53,6 +54,7 @@ class Context:
     report: Callable[[str], None] | None = None
     progress: bool = True
     large: str | None = None
+    checkpoint: str | None = None
 
     def source(self, name: str, split: str, **selection: Unpack[Selection]) -> dict[str, Any]:
         """Return the arguments of `rainbownet.data.load` for part of a data set, cut to the scale.

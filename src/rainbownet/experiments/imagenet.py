@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 from torch import nn
 
-from rainbownet.analysis import activation_spectra, align_networks, weight_spectra
-from rainbownet.data import Stream, loader, stream
+from rainbownet.analysis import Aligned, activation_spectra, align_networks, weight_spectra
+from rainbownet.data import Stream, StreamLoader, loader, stream
 from rainbownet.errors import RainbowError
 from rainbownet.experiments.alignment_error import STANDARDISED, residual
 from rainbownet.experiments.context import Context
@@ -22,9 +22,10 @@ from rainbownet.experiments.network_spectra import stand_out
 from rainbownet.experiments.published import RESNET_ERROR, SECOND_EIGENVALUE
 from rainbownet.experiments.standardised import standardised_errors
 from rainbownet.experiments.verdict import Judgement, at_least
-from rainbownet.naming import load_weights
+from rainbownet.naming import load_weights, resolve
 from rainbownet.nets import build
 from rainbownet.plotting.style import BLACK, legend, log_ticks, panels, ramp, width_axis
+from rainbownet.public import is_public
 from rainbownet.training import RECIPES, Recipe, train
 
 NETWORK = "resnet18_bnpost"
@@ -115,15 +116,12 @@ def compute(context: Context) -> Outcome:
         found = standardised_errors(own, widths, fitted, held, layers)
         errors.append(found.assign(seed=seed, **{STANDARDISED: True}))
         aligned = align_networks(own[-1], fitted, layers=blocks(own[-1]), max_images=count, holdout=0.0)
-        numbers = {layer: k for k, layer in enumerate(aligned.layers, start=2)}
-        for tables, spectra in ((activations, activation_spectra(aligned)), (weights, weight_spectra(aligned))):
-            table = spectra[spectra["eigenvalue"] > 0]
-            tables.append(table.assign(network="ResNet-18", depth=table["layer"].map(numbers), seed=seed))
-    columns = ["network", "depth", "seed", "rank"]
+        for tables, table in zip((activations, weights), _spectra(aligned), strict=True):
+            tables.append(table.assign(network="ResNet-18", seed=seed))
     tables = {
         "resnet": pd.concat(errors, ignore_index=True),
-        "activations": pd.concat(activations)[[*columns, "over_first"]],
-        "weights": pd.concat(weights)[[*columns, "over_mean"]],
+        "activations": pd.concat(activations, ignore_index=True),
+        "weights": pd.concat(weights, ignore_index=True),
         "accuracy": _accuracy(context, images),
     }
     top = tables["accuracy"].groupby("width")["accuracy"].mean()
@@ -132,7 +130,34 @@ def compute(context: Context) -> Outcome:
         f"References are of width {widths[-1]:g} (8 in the paper), each of the same seed; accuracies on held-out "
         f"pictures: {', '.join(f'{value:.1f} % at {width:g}' for width, value in top.items())}."
     )
-    return Outcome(tables, words, (note,))
+    return Outcome(tables, words, (note, *_beside(context, fitted, count, device)))
+
+
+def _spectra(aligned: Aligned) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the spectra of what each layer reads, over the first eigenvalue, and of its weights, over the mean."""
+    depths = {layer: k for k, layer in enumerate(aligned.layers, start=2)}
+    found = ((activation_spectra(aligned), "over_first"), (weight_spectra(aligned), "over_mean"))
+    tables = []
+    for spectra, value in found:
+        table = spectra[spectra["eigenvalue"] > 0]
+        tables.append(table.assign(depth=table["layer"].map(depths))[["depth", "rank", value]])
+    return tables[0], tables[1]
+
+
+def _beside(context: Context, fitted: StreamLoader, count: int, device: torch.device) -> list[str]:
+    """Return what the spectra of a trained network of someone else are, in words."""
+    name = context.checkpoint
+    if name is None:
+        return []
+    net = resolve(name, **({"pretrained": True} if is_public(name) else {})).eval().to(device)
+    aligned = align_networks(net, fitted, layers=blocks(net), max_images=count, holdout=0.0)
+    activations, weights = _spectra(aligned)
+    second = activations.loc[activations["rank"] == 2, "over_first"]
+    first = weights.loc[weights["rank"] == 1, "over_mean"]
+    return [
+        f"{name}, on the same pictures: second over first eigenvalue of activations {span(second)}, first eigenvalue "
+        f"of weights {span(first, 0)} times the mean."
+    ]
 
 
 def _first(images: Stream, count: int) -> Stream:
