@@ -16,8 +16,8 @@ def grown(result: dict[str, Any]) -> str:
     epochs = result["epochs"]
     text = [
         f"Test accuracy in %, mean ± spread over {result['seeds']} seeds, after so many epochs of the same optimiser; "
-        "learning rates chosen for each start alike on validation images, the best of those tried. *Small*: the network "
-        "before, trained on at equal compute."
+        "learning rates chosen for each start alike on validation images, the best of those tried. *Small*: the "
+        "network before, trained on at equal compute."
     ]
     for part, found in result["parts"].items():
         rows = [
