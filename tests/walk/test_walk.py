@@ -156,3 +156,25 @@ def test_code_written_for_one_layout_reads_maps_in_it():
     conv, out = (visitor.seen[name][0][0] for name in ("conv", "last"))
     assert conv.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(out, net(images), rtol=1e-5, atol=1e-6)
+
+
+def test_residual_sums_of_maps_with_channels_last_are_such_maps():
+    block = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3, padding=1), torch.nn.ReLU())
+
+    class Residual(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block, self.shortcut = block, torch.nn.Identity()
+
+        def forward(self, x):
+            return torch.relu(self.block(x) + self.shortcut(x))
+
+    images = torch.randn(4, 3, 5, 5)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), Residual()).eval()
+    network = Network(net, images)
+    visitor = Recorder(network, wait=False)
+    walk([network], AlignmentImages([images]).chunks(4), visitor, budget=1 << 30)
+    (total,) = visitor.seen["add"][0]
+    assert total.is_contiguous(memory_format=torch.channels_last)
+    assert not total.is_contiguous()
+    torch.testing.assert_close(visitor.seen["output"][0][0], net(images), rtol=1e-5, atol=1e-6)

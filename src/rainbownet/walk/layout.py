@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from rainbownet.graph.nodes import operation_name
+from rainbownet.graph.rules.elementwise import elementwise
 from rainbownet.graph.rules.pool import pool
 from rainbownet.graph.rules.table import find_operation
 
@@ -49,7 +50,7 @@ class Layouts:
 
 
 def overwritten(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> set[fx.Node]:
-    """Return the ReLUs that may overwrite what they read: a layer's new value, which nothing else reads.
+    """Return the ReLUs that may overwrite what they read: the new value of a layer or a sum, which nothing else reads.
 
     Args:
         graph: The graph.
@@ -63,11 +64,16 @@ def overwritten(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> set[fx.Nod
         else:
             relu = node.op.startswith("call_") and operation_name(node.target) == "relu"
         source = node.all_input_nodes[0] if relu and len(node.all_input_nodes) == 1 else None
-        if source is not None and len(source.users) == 1 and source.op == "call_module":
-            fresh = type(modules[str(source.target)])
-            if fresh in (*_CONVOLUTIONS, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d):
-                found.add(node)
+        if source is not None and len(source.users) == 1 and _makes(source, modules):
+            found.add(node)
     return found
+
+
+def _makes(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
+    """Say whether the value of a node is new, and no part of another."""
+    if node.op == "call_module":
+        return type(modules[str(node.target)]) in (*_CONVOLUTIONS, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d)
+    return node.op == "call_function" and operation_name(node.target) == "add"
 
 
 def in_place(relu: Any, value: Tensor) -> Tensor:
@@ -93,6 +99,8 @@ def _takes_any(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
         kind = type(modules[str(node.target)])
         if not kind.__module__.startswith("torch.nn."):
             return getattr(kind, "any_layout", False)
-        return operation.pointwise or operation.rule is pool or issubclass(kind, _BatchNorm)
+        return operation.pointwise or operation.rule in (pool, elementwise) or issubclass(kind, _BatchNorm)
     name = operation_name(node.target)
-    return "." not in name and (operation.pointwise or operation.rule is pool or name in ("cat", "concat"))
+    return "." not in name and (
+        operation.pointwise or operation.rule in (pool, elementwise) or name in ("cat", "concat")
+    )
