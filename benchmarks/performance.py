@@ -29,7 +29,7 @@ TITLES: dict[str, tuple[str, str, float]] = {
     "draw resnet20 x4": ("draw of ResNet-20 four times as wide, 256 images", "forwards and moments", 1.3),
     "limit": ("limit of digits_cnn, 1024 landmarks", "200 products of 2048 × 2048", 0.3),
     "limit forward": ("outputs of that limit", "sample ×16", 3.0),
-    "fit wide": ("fit of 23 layers of up to 728 channels", "eigenvectors of products", 6.0),
+    "fit wide": ("fit of 23 layers of up to 728 channels", "eigenvectors of products", 3.0),
     "rotation 512": ("rotation of 512 channels", "singular vectors (LAPACK)", 1.1),
     "moments": ("moments of 50000 × 512 rows", "bare products", 1.1),
     "help": ("rainbownet --help", "import torch", 0.25),
