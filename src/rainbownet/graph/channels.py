@@ -149,6 +149,7 @@ class Channels:
         self.sizes: dict[fx.Node, list[tuple[fx.Node, Ids | int]]] = {}
         self.attributes: list[tuple[str, str, Callable[[Count], Any]]] = []
         self.mixed: list[tuple[fx.Node, Ids, str]] = []
+        self.rows: list[tuple[fx.Node, Ids]] = []
         self.kept: list[Kept] = []
         self.spatial: list[tuple[Ids, Ids, Labels]] = []
         self._pending = {node: str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
@@ -254,6 +255,11 @@ class Channels:
         """Declare that an operation combines channels, which only a space that is never resampled allows."""
         self.mixed.append((node, ids, why))
 
+    def same_width(self, node: fx.Node, rows: Ids) -> None:
+        """Declare that the rows of an array of channels must stay of one length: drawn all of them, or none."""
+        if len(rows) > 1:
+            self.rows.append((node, rows))
+
     def maps_positions(self, written: Ids, read: Ids, others: Labels) -> None:
         """Declare a linear map along one axis of a value that has channels along others.
 
@@ -310,7 +316,7 @@ class Channels:
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
         """Forget what a rule declared before it raised an error."""
-        lists = [self.mixed, self.spatial, self.attributes, self.kept, *self.ties.declared]
+        lists = [self.mixed, self.rows, self.spatial, self.attributes, self.kept, *self.ties.declared]
         lengths = [len(known) for known in lists]
         own = ("labels", "parameters", "norms", "rewrites", "targets", "tensors", "sizes", "_pending")
         before = {name: dict(getattr(self, name)) for name in own}

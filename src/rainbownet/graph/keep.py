@@ -1,6 +1,7 @@
 """What is kept as trained: found once ties are known, and reported."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 from torch import fx
@@ -12,9 +13,11 @@ from rainbownet.graph.ties import Ids, Solved
 def keep_late(channels: Channels, solved: Solved) -> Iterator[bool]:
     """Keep what can be seen only once ties are known; yield for each thing that was not kept before.
 
-    These are channels that an operation mixes, and such that lie along two axes of a value or a parameter.
+    These are channels that an operation mixes, parts of arrays whose other parts are kept, and channels that lie along
+    two axes of a value or a parameter.
     """
-    for kept in (*_mixed(channels), *_read_apart(channels, solved), *_owned_twice(channels, solved)):
+    late = _uneven(channels, solved), _read_apart(channels, solved), _owned_twice(channels, solved)
+    for kept in (*_mixed(channels), *chain(*late)):
         if not solved.frozen[solved.neuron[kept.ids]].all():
             channels.freeze_late(kept)
             yield True
@@ -29,6 +32,15 @@ def all_ids(parameter: IndexedParameter) -> list[Ids]:
 def _mixed(channels: Channels) -> Iterator[Kept]:
     for node, ids, why in channels.mixed:
         yield Kept(node, str(channels.unsupported(node, why)), np.ravel(ids))
+
+
+def _uneven(channels: Channels, solved: Solved) -> Iterator[Kept]:
+    """Find arrays of channels of which some rows are drawn and others kept: at other widths they would be no arrays."""
+    for node, rows in channels.rows:
+        kept = solved.frozen[solved.neuron[rows]].all(axis=1)
+        if kept.any() and not kept.all():
+            why = "some of the parts that it takes to be of one size are kept as trained, so that all of them are"
+            yield Kept(node, str(channels.unsupported(node, why)), np.ravel(rows))
 
 
 def _read_apart(channels: Channels, solved: Solved) -> Iterator[Kept]:
@@ -48,12 +60,24 @@ def _read_apart(channels: Channels, solved: Solved) -> Iterator[Kept]:
 
 
 def _owned_twice(channels: Channels, solved: Solved) -> Iterator[Kept]:
-    """Find parameters of drawn channels along two axes: a law of neurons needs one."""
+    """Find parameters of drawn channels along two axes: a law of neurons needs one, the one with most parameters."""
+    owned = {
+        name: {axis: set(np.unique(solved.neuron[ids]).tolist()) for axis, ids in parameter.index.items()}
+        for name, parameter in channels.parameters.items()
+        if parameter.index
+    }
     for name, parameter in channels.parameters.items():
         drawn = [a for a, ids in parameter.index.items() if not solved.frozen[solved.neuron[ids]].all()]
         if len(drawn) > 1:
+            shared = {
+                axis: sum(any(own & owned[name][axis] for own in axes.values()) for axes in owned.values())
+                for axis in drawn
+            }
+            drawn.sort(key=lambda axis, shared=shared: -shared[axis])
             node = next(n for n in channels.module.graph.nodes if _uses(n, name))
-            why = f"parameter {name!r} of shape {parameter.shape} is indexed by drawn channels along axes {drawn}"
+            why = (
+                f"parameter {name!r} of shape {parameter.shape} is indexed by drawn channels along axes {sorted(drawn)}"
+            )
             others = np.concatenate([parameter.index[axis] for axis in drawn[1:]])
             yield Kept(node, str(channels.unsupported(node, f"{why}; a law of neurons needs one")), others)
 

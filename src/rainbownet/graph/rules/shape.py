@@ -65,7 +65,9 @@ def follow_sizes(p: Channels, node: fx.Node, labels: Labels, new: tuple[int, ...
     for label in labels:
         axes = [i for i, size in enumerate(label.shape) if size > 1]
         if axes:
-            row = label.reshape(-1, new[axes[-1]])[0]
+            rows = label.reshape(-1, new[axes[-1]])
+            row = rows[0]
+            p.same_width(node, rows)
             changes[axes[-1]] = row
     computed = [
         (size, changes.get(i, new[i])) for i, size in enumerate(sizes) if isinstance(size, fx.Node) and i < len(new)
