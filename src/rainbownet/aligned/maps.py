@@ -147,6 +147,7 @@ class LeastSquares(Alignment):
 
     def choose(self, moment: CrossMoment, held: CrossMoment | None = None) -> Choice:
         """Return the map of least squares with its ridge and goal, chosen where they are to be."""
+        assert self.toward is not None  # it was settled when this was made
         if isinstance(self.ridge, str):
             return choose(moment, held, ("zero", "rotation") if self.toward == "auto" else (self.toward,))
         return Choice(self._map(moment, self.ridge), self.ridge, self.toward)
