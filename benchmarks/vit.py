@@ -62,25 +62,15 @@ class Subject:
 
 
 SUBJECTS = {
-    "vit": Subject("vit", "vit", {"source": "cifar10"}, 1000, 2000),
+    "vit": Subject("vit", "vit", {"source": "cifar10"}, 1000, 1000),
     "gpt": Subject("gpt", "gpt", {"source": "topics"}, 1000, 720),
     "digits_vit": Subject("digits_vit", "digits", {"source": "digits"}, 1300, 497),
 }
 
-KINDS = (
-    "everything",
-    "everything, white",
-    "stream and hidden",
-    "hidden",
-    "queries and keys",
-    "queries and keys, apart",
-    "everything, rotations",
-    "everything, rotations, white",
-    "everything, gains folded",
-    "heads",
-    "stream",
-    "everything, layers apart",
-)
+WHOLE = ("everything", "everything, white", "everything, rotations", "everything, rotations, white")
+PARTS = ("hidden", "stream", "heads", "queries and keys", "queries and keys, apart", "everything, gains folded")
+KINDS = (*WHOLE, *PARTS)
+"""What is drawn; of the second line there are two thirds of the draws, and one at the largest width."""
 
 
 class Drawer:
@@ -142,7 +132,7 @@ class Drawer:
         hidden = [p.name for p in populations if ".mlp." in p.name and p.name not in stream]
         queries = [p.name for p in populations if ".query" in p.name]
         heads = [p.name for p in populations if p.name not in (*stream, *hidden)]
-        chosen = {"stream": stream, "hidden": hidden, "stream and hidden": stream + hidden, "heads": heads}
+        chosen = {"stream": stream, "hidden": hidden, "heads": heads}
         return sorted({name.partition("#")[0] for name in (chosen | {"queries and keys": queries})[what]})
 
 
@@ -172,7 +162,8 @@ def result_of(name: str, options: argparse.Namespace) -> dict[str, Any]:
     }
     for kind in options.kinds:
         for width in options.widths:
-            row = drawer.row(kind, width, options.draws)
+            fewer = 1 if width == max(options.widths) else -(-2 * options.draws // 3)
+            row = drawer.row(kind, width, options.draws if kind in WHOLE else fewer)
             result["rows"].append(row)
             print(f"{name}, {kind} ×{width:g}: {row['values']}, {row['seconds']:.1f} s", flush=True)
     if pair:
@@ -182,7 +173,7 @@ def result_of(name: str, options: argparse.Namespace) -> dict[str, Any]:
         result["limit"] = drawer.limit(options.landmarks)
         print(f"{name}: {result['limit']}", flush=True)
     table = [
-        [kind, *(sum(r["values"]) / options.draws for r in result["rows"] if r["draw"] == kind)]
+        [kind, *(sum(r["values"]) / len(r["values"]) for r in result["rows"] if r["draw"] == kind)]
         for kind in options.kinds
     ]
     title = f"{name}, {result['measure']}: trained {result['trained']:.2f}, identity {result['identity']:.2f}"

@@ -1,23 +1,48 @@
-"""Samples of a vision transformer on digits."""
+"""Samples of transformers: their parts and the whole, controls, the limit, and paths between two of them."""
 
 from typing import Any
 
 from rainbownet.experiments.markdown import spread, table
 from sections import Section
 
+TITLES = {
+    "vit.json": "A vision transformer on CIFAR-10",
+    "gpt.json": "A small GPT on characters",
+    "digits_vit.json": "A vision transformer on digits",
+}
+
 
 def transformer(result: dict[str, Any]) -> str:
+    bits = "bits" in result["measure"]
+    unit = "bits per character" if bits else "% of the test images"
+    number = (lambda value: f"{value:.3f}") if bits else (lambda value: f"{value:.1f}")
     widths = list(dict.fromkeys(row["width"] for row in result["rows"]))
     rows = [
-        [name, *(spread(r["accuracies"]) for r in result["rows"] if r["draw"] == name)]
+        [name, *(spread(r["values"], 3 if bits else 1) for r in result["rows"] if r["draw"] == name)]
         for name in dict.fromkeys(row["draw"] for row in result["rows"])
     ]
-    return (
-        f"A vision transformer trained on the digits: {result['trained']:.1f} % of the test images; identity baseline "
-        f"{result['identity']:.1f} %. {100 * result['share_drawn']:.1f} % of its parameters are drawn. Test accuracy "
-        "in %, mean ± spread over seeds of the draws; *queries and keys*: these alone, the rest as trained.\n\n"
-        + table(["draw", *(f"×{width:g}" for width in widths)], rows)
+    text = (
+        f"`{result['network']}` ({result['parameters']} parameters, {result['epochs']} epochs), trained: "
+        f"{number(result['trained'])} {unit}; identity baseline {number(result['identity'])}, without queries "
+        f"{number(result['uniform'])}. {100 * result['share_drawn']:.1f} % of its parameters are drawn, aligned on "
+        f"{result['images']} training {'windows' if bits else 'images'}. Mean ± spread over seeds of the draws, on "
+        f"{result['test_images']} test {'windows' if bits else 'images'}; what is not named stays as trained."
     )
+    parts = [text, table(["draw", *(f"×{width:g}" for width in widths)], rows)]
+    if "limit" in result:
+        parts.append(
+            f"In infinite width, {result['limit']['landmarks']} landmarks a layer: {number(result['limit']['value'])}."
+        )
+    if "path" in result:
+        parts += [
+            "Barriers between two networks of different seeds: the largest rise of the loss (nats) and of the error "
+            "(points) above the chord between the ends.",
+            table(
+                ["path", "loss", "error"],
+                [[k, f"{b['loss']:.3f}", f"{100 * b['error']:.1f}"] for k, b in result["path"]["barriers"].items()],
+            ),
+        ]
+    return "\n\n".join(parts)
 
 
-SECTION = Section(30, {"vit.json": "A vision transformer on digits"}, transformer)
+SECTION = Section(30, TITLES, transformer)

@@ -33,3 +33,15 @@ def test_a_text_is_trained_fitted_and_sampled(tmp_path, text):
 def test_options_of_images_are_refused_for_a_text(tmp_path, text):
     said = refused("train", "gpt", "--out", tmp_path / "nets", "--grayscale", *text)
     assert "--grayscale is about images" in said
+
+
+def test_a_path_between_networks_of_texts_is_walked_by_the_kinds_that_are_named(tmp_path, text):
+    common = ("--kwargs", KWARGS, "--limit", 40, *text)
+    train = run("train", "gpt", "--recipe", "gpt", "--epochs", 1, "--seeds", "0:2", "--out", tmp_path, *common)
+    a, b = train.stdout.split()[-2:]
+    kinds = ("--kinds", "unaligned", "--kinds", "basis", "--points", 2)
+    run("path", "gpt", "--weights", a, "--weights", b, *kinds, "--json", tmp_path / "path.json", *common)
+    points = numbers(tmp_path / "path.json")["points"]
+    assert [(row["kind"], row["t"]) for row in points] == [(k, t) for k in ("unaligned", "basis") for t in (0, 1)]
+    assert points[0]["loss"] == pytest.approx(points[2]["loss"], rel=1e-4)
+    assert points[1]["loss"] == pytest.approx(points[3]["loss"], rel=1e-4)

@@ -18,12 +18,14 @@ class Path(OnNetworks):
     Give --weights twice, once for each network.
 
     Attributes:
+        kinds: Which paths, of unaligned, permutation, rotation, sampled (these by default) and basis. May be repeated.
         points: Points on each path, both ends included.
         images: Images to align on; enough for the width by default.
     """
 
     verb: ClassVar[str] = "path"
 
+    kinds: tuple[str, ...] = ()
     points: Annotated[Whole, Parameter(validator=Number(gte=2))] = 9
     images: Images = None
     source: Tested = field(default_factory=Tested)
@@ -33,7 +35,7 @@ class Path(OnNetworks):
         from rainbownet.cli.output import print_table, say
         from rainbownet.data import loader
         from rainbownet.errors import DataError
-        from rainbownet.paths import barriers, path
+        from rainbownet.paths import KINDS, barriers, path
         from rainbownet.progress import progress
 
         a, b = build_all([self.network], self.kwargs, self.weights, counts=(2, 2))
@@ -47,6 +49,7 @@ class Path(OnNetworks):
                 b,
                 batches,
                 test=loader(test, batch_size=256),
+                kinds=self.kinds or KINDS,
                 points=self.points,
                 max_images=self.images,
                 progress=report,
