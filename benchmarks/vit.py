@@ -80,7 +80,7 @@ class Drawer:
         self.subject, self.runs = subject, runs
         train, test = subject.load("train"), subject.load("test")
         self.inputs = [train.normalise(train.some(subject.images, seed=1).inputs)]
-        self.folder = runs / "rows"
+        self.folder = runs / "draws"
         self.test = test.some(subject.tests)
         self.net = net
         self.rainbow = rn.fit(net, self.inputs)
@@ -91,17 +91,21 @@ class Drawer:
         return score.bits if isinstance(self.test, Text) else 100 * score.accuracy
 
     def row(self, kind: str, width: float, draws: int) -> dict[str, Any]:
-        """Return the row of a kind and a width, from the folder if it is there."""
-        name = f"{self.subject.network}-{kind.replace(', ', '-').replace(' ', '_')}-{width:g}-{draws}.json"
-        if (self.folder / name).exists():
-            return json.loads((self.folder / name).read_text())
-        rainbow, how = self._source(kind)
-        began = time.process_time()
-        found = [self.measure(rainbow.sample(self.inputs, width=width, seed=k, **how)) for k in range(draws)]
-        seconds = (time.process_time() - began) / draws
-        row = {"draw": kind, "width": width, "values": found, "seconds": seconds}
-        write_text(self.folder / name, json.dumps(row), parents=True)
-        return row
+        """Return the row of a kind and a width; draws that are in the folder are not made again."""
+        found = [self.draw(kind, width, seed) for seed in range(draws)]
+        seconds = sum(own["seconds"] for own in found) / draws
+        return {"draw": kind, "width": width, "values": [own["value"] for own in found], "seconds": seconds}
+
+    def draw(self, kind: str, width: float, seed: int) -> dict[str, Any]:
+        """Return what one draw reaches, from the folder if it is there."""
+        name = f"{self.subject.network}-{kind.replace(', ', '-').replace(' ', '_')}-{width:g}-{seed}.json"
+        if not (self.folder / name).exists():
+            rainbow, how = self._source(kind)
+            began = time.process_time()
+            value = self.measure(rainbow.sample(self.inputs, width=width, seed=seed, **how))
+            found = {"value": value, "seconds": time.process_time() - began}
+            write_text(self.folder / name, json.dumps(found), parents=True)
+        return json.loads((self.folder / name).read_text())
 
     def limit(self, landmarks: int) -> dict[str, Any]:
         """Return what the network of infinite width reaches, from the folder if it is there."""

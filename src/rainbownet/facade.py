@@ -76,7 +76,8 @@ class Rainbow(RainbowData):
             classifier: `"aligned"`, or retrained on the sampled features: `"ridge"` (closed form) or `"logistic"`.
             alignment: How channels are mapped onto the reference's, an object or such as `"least-squares:ridge=0.01"`;
                 this option and the next three are those of the rainbow's preset by default.
-            draw: How laws are drawn: `"auto"`, `"gaussian"`, `"orthogonal"`, `"antithetic"` or `"identity"`.
+            draw: How laws are drawn: `"auto"`, `"gaussian"`, `"orthogonal"`, `"antithetic"`, `"centred"` or
+                `"identity"`.
             tie: `"joint"` or `"independent"`: whether layers that write the same neurons draw them together.
             flatten: `"channels"` or `"features"`: what maps act on at a flatten.
             max_images: Images to align on; by default 4096, more where the width asks for it, fewer where the loader

@@ -56,9 +56,24 @@ def test_a_law_of_no_direction_has_no_coefficients(draw: str) -> None:
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
-    with pytest.raises(LawError, match="'sobol'; there are antithetic, gaussian, identity, orthogonal"):
+    with pytest.raises(LawError, match="'sobol'; there are antithetic, centred, gaussian, identity, orthogonal"):
         coefficients("sobol", 3, 3, generator=generator())
     with pytest.raises(LawError, match="n=0"):
         coefficients("gaussian", 0, 3, generator=generator())
     with pytest.raises(LawError, match="on the CPU, got none"):
         coefficients("gaussian", 3, 3, generator=None)
+
+
+@pytest.mark.parametrize(("n", "r"), [(6, 5), (20, 5), (9, 1)])
+def test_centred_draws_have_mean_zero_and_covariance_one_exactly(n, r):
+    g = coefficients("centred", n, r, generator=generator())
+    torch.testing.assert_close(g.mean(0), torch.zeros(r, dtype=torch.float64), rtol=0, atol=1e-12)
+    torch.testing.assert_close(g.T @ g / n, torch.eye(r, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_fewer_centred_draws_than_directions_have_mean_zero_and_covariance_one_on_average():
+    own = generator()
+    drawn = torch.stack([coefficients("centred", 4, 6, generator=own) for _ in range(4000)])
+    assert drawn.mean(1).abs().max() < 1e-12
+    mean = (drawn.mT @ drawn / 4).mean(0)
+    torch.testing.assert_close(mean, torch.eye(6, dtype=torch.float64), rtol=0, atol=0.1)

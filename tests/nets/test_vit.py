@@ -6,7 +6,7 @@ import torch
 import rainbownet as rn
 from case_laws import Copies
 from cases import distance
-from rainbownet.graph import Network
+from rainbownet.graph import Network, folded_gains
 from rainbownet.nets import build
 from rainbownet.nets.vit import VisionTransformer
 
@@ -68,3 +68,14 @@ def test_twice_the_width_doubles_stream_heads_and_hidden_neurons():
     assert two.positions.shape == (1, 64, 192)
     assert [layer.out_features for layer in (one.blocks[0].mlp[0], two.blocks[0].mlp[0])] == [192, 384]
     assert two.blocks[0].attention.heads == one.blocks[0].attention.heads
+
+
+def test_a_drawn_stream_and_drawn_heads_do_what_the_trained_ones_do(subject):
+    net, images = subject
+    rainbow = rn.fit(folded_gains(Network(net, images)).root, [images])
+    network = rainbow.network
+    for names in (network.normed, {name for name in network.summed if name in rainbow.laws}):
+        layers = sorted({name.partition("#")[0] for name in names})
+        for width in (1, 2):
+            drawn = rainbow.sample([images], layers=layers, width=width, seed=3, **EXACT)
+            assert distance(net, drawn, images) < 1e-7, (layers, width)

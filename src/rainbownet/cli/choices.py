@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rainbownet.rainbow.presets import Preset
 
 PresetName = Literal["best", "paper"]
-Draw = Literal["auto", "gaussian", "orthogonal", "antithetic", "identity"]
+Draw = Literal["auto", "gaussian", "orthogonal", "antithetic", "centred", "identity"]
 Tie = Literal["joint", "independent"]
 Norms = Literal["folded", "explicit"]
 Flatten = Literal["channels", "features"]

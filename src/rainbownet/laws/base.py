@@ -210,8 +210,8 @@ class FittedLaw(ABC):
 
         Args:
             n: How many.
-            draw: "gaussian", "orthogonal" or "antithetic" (see `coefficients`), or "identity" for the reference
-                network's own neurons.
+            draw: "gaussian", "orthogonal", "antithetic" or "centred" (see `coefficients`), or "identity" for the
+                reference network's own neurons.
             generator: A generator on the CPU; only "identity" goes without.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Draws: matrices of white coefficients, independent, orthogonal or in antithetic pairs."""
+"""Draws: matrices of white coefficients, independent, orthogonal, in antithetic pairs, or orthogonal and centred."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,8 @@ def coefficients(draw: str, n: int, r: int, *, generator: torch.Generator | None
         draw: "gaussian", independent normal numbers. "orthogonal": blocks of `r` rows :math:`\sqrt r\,Q` with `Q`
             Haar orthogonal, the last block cut, so that `n = k r` rows have exactly the covariance Id. "antithetic":
             orthogonal rows followed by their opposites, so that an even number has exactly mean zero; an odd number
-            ends without the last opposite.
+            ends without the last opposite. "centred": rows of exactly mean zero, columns otherwise Haar orthogonal, so
+            that more than `r` rows have exactly the covariance Id too, and no two of them say the same.
         n: Number of rows.
         r: Number of columns.
         generator: A generator on the CPU.
@@ -86,8 +87,22 @@ def _haar_rows(blocks: int, k: int, r: int, generator: torch.Generator) -> Tenso
     return math.sqrt(r) * (q * signs[:, None]).mT.reshape(blocks * k, r)
 
 
+def _centred(n: int, r: int, generator: torch.Generator) -> Tensor:
+    if n == 1 or r == 0:
+        return torch.zeros(n, r, dtype=torch.float64)
+    least = min(n - 1, r)
+    frame = _haar_rows(1, least, max(n - 1, r), generator) / math.sqrt(max(n - 1, r))
+    frame = frame if r >= n - 1 else frame.mT
+    # Columns of Helmert's matrix: an orthonormal basis of what sums to zero.
+    k = torch.arange(1, n, dtype=torch.float64)
+    below = torch.tril(torch.ones(n, n, dtype=torch.float64)).mT[:, :-1]
+    basis = (below - torch.diag(k, -1)[:, :-1]) / (k * (k + 1)).sqrt()
+    return math.sqrt(n * max(r / (n - 1), 1.0)) * basis @ frame
+
+
 DRAWS: dict[str, Callable[[int, int, torch.Generator], Tensor]] = {
     "gaussian": _gaussian,
     "orthogonal": _orthogonal,
     "antithetic": _antithetic,
+    "centred": _centred,
 }

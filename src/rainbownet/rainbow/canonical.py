@@ -93,6 +93,10 @@ def canonical(
     chosen = rainbow.preset if preset is None else preset
     if chosen.draw == "identity":
         raise RainbowError("draw: 'identity' draws nothing, so that no seed can give it again; take another")
+    if chosen.draw == "centred":
+        raise RainbowError(
+            "draw: 'centred' is not known in exact arithmetic, so that no seed gives it again; take another"
+        )
     seed, precision = seed_of(seed), check_precision(precision)
     reference = rainbow.network.like(images.example)
     new = reference.resized(width_of(width))
@@ -233,6 +237,7 @@ def _plans(
         columns = dict(zip(names, stacked.split([block.size for block in law.blocks], dim=1), strict=True))
         streams = streams_of(law.blocks, old.writers, preset)
         draw = draw_of(law, old.name, reference, preset)
+        draw = "antithetic" if draw == "centred" else draw  # the next best of which exact arithmetic is known
         recipe = Recipe(seed, population.name, len(population), draw, streams)
         pairs = zip(law.blocks, blocks_of_new[population.name], strict=True)
         blocks = dict(zip(names, pairs, strict=True))

@@ -13,7 +13,7 @@ from rainbownet.laws import from_dict as law_from_dict
 from rainbownet.options import as_option
 
 # Other words are refused with an error of ours, which a checker of types should not come before.
-Draw = Literal["auto", "gaussian", "orthogonal", "antithetic", "identity"] | str
+Draw = Literal["auto", "gaussian", "orthogonal", "antithetic", "centred", "identity"] | str
 Tie = Literal["joint", "independent"] | str
 Norms = Literal["folded", "explicit"] | str
 
@@ -39,8 +39,9 @@ class Preset:
         law: The law of the neurons of each population.
         alignment: How a sampled network's channels are mapped onto the reference's.
         draw: How samples of a law are drawn; `"auto"`: orthogonally, the law without a mean, where neurons are only
-            summed over (theory, 10); else in antithetic pairs where they have an offset (a bias or a folded norm),
-            orthogonally where they have none.
+            summed over (theory, 10), centred where layer norms over them see them besides, as a transformer's stream;
+            else in antithetic pairs where they have an offset (a bias or a folded norm), orthogonally where they have
+            none.
         tie: `"joint"`: one sample a neuron, shared by all layers that write it (theory, 5); `"independent"`: each layer
             draws its own.
         flatten: Whether maps act on channels or on all features at a flatten.
@@ -63,7 +64,7 @@ class Preset:
     def __post_init__(self) -> None:
         object.__setattr__(self, "law", _law(self.law))
         object.__setattr__(self, "alignment", _alignment(self.alignment))
-        _one_of("draw", self.draw, ("auto", "gaussian", "orthogonal", "antithetic", "identity"))
+        _one_of("draw", self.draw, ("auto", "gaussian", "orthogonal", "antithetic", "centred", "identity"))
         _one_of("tie", self.tie, ("joint", "independent"))
         _one_of("flatten", self.flatten, ("channels", "features"))
         _one_of("norms", self.norms, ("folded", "explicit"))

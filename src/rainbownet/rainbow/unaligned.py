@@ -76,6 +76,9 @@ def draw_rows(
 def draw_of(law: FittedLaw, population: str, reference: Network, preset: Preset) -> str:
     """Return how a population is drawn, `"auto"` being what suits it.
 
+    Sums over neurons are exact for orthogonal draws, their means and variances for centred ones. Else pairs `m ± g` win
+    where rows come with an offset; without one each pair spends a neuron on what it knows.
+
     Args:
         law: Its law.
         population: Its name in the reference.
@@ -84,7 +87,11 @@ def draw_of(law: FittedLaw, population: str, reference: Network, preset: Preset)
     """
     if preset.draw != "auto":
         return preset.draw
-    return "orthogonal" if population in reference.summed else _balanced(law)
+    if population in reference.summed:
+        return "orthogonal"
+    if population in reference.normed:
+        return "centred"
+    return "antithetic" if any(block.size == 1 for block in law.blocks) else "orthogonal"
 
 
 def streams_of(blocks: Sequence[Block], writers: Sequence[str], preset: Preset) -> tuple[str, ...]:
@@ -162,11 +169,6 @@ def _draw(law: FittedLaw, n: int, draw: str, preset: Preset, seed: int, name: st
         drawn = law.draw(n, draw=draw, generator=stream(seed, name, group))
         columns.append(drawn[:, start:stop])
     return torch.cat(columns, dim=1)
-
-
-def _balanced(law: FittedLaw) -> str:
-    """Pairs `m ± g` win where rows come with an offset; without one each pair spends a neuron on what it knows."""
-    return "antithetic" if any(block.size == 1 for block in law.blocks) else "orthogonal"
 
 
 def _layers(blocks: Sequence[Block], writers: Sequence[str]) -> dict[str, tuple[int, int]]:
