@@ -90,22 +90,29 @@ class Drawer:
         score = evaluate(net, self.test, batch_size=250)
         return score.bits if isinstance(self.test, Text) else 100 * score.accuracy
 
-    def row(self, kind: str, width: float, draws: int) -> dict[str, Any]:
-        """Return the row of a kind and a width; draws that are in the folder are not made again."""
-        found = [self.draw(kind, width, seed) for seed in range(draws)]
-        seconds = sum(own["seconds"] for own in found) / draws
+    def row(self, kind: str, width: float, draws: int, *, stored: bool) -> dict[str, Any] | None:
+        """Return the row of a kind and a width; draws that are in the folder are not made again, or are all there is."""
+        seeds = [seed for seed in range(draws) if not stored or self._place(kind, width, seed).exists()]
+        if not seeds:
+            return None
+        found = [self.draw(kind, width, seed) for seed in seeds]
+        seconds = sum(own["seconds"] for own in found) / len(found)
         return {"draw": kind, "width": width, "values": [own["value"] for own in found], "seconds": seconds}
 
     def draw(self, kind: str, width: float, seed: int) -> dict[str, Any]:
         """Return what one draw reaches, from the folder if it is there."""
-        name = f"{self.subject.network}-{kind.replace(', ', '-').replace(' ', '_')}-{width:g}-{seed}.json"
-        if not (self.folder / name).exists():
+        place = self._place(kind, width, seed)
+        if not place.exists():
             rainbow, how = self._source(kind)
             began = time.process_time()
             value = self.measure(rainbow.sample(self.inputs, width=width, seed=seed, **how))
             found = {"value": value, "seconds": time.process_time() - began}
-            write_text(self.folder / name, json.dumps(found), parents=True)
-        return json.loads((self.folder / name).read_text())
+            write_text(place, json.dumps(found), parents=True)
+        return json.loads(place.read_text())
+
+    def _place(self, kind: str, width: float, seed: int) -> Path:
+        name = kind.replace(", ", "-").replace(" ", "_")
+        return self.folder / f"{self.subject.network}-{name}-{width:g}-{seed}.json"
 
     def limit(self, landmarks: int) -> dict[str, Any]:
         """Return what the network of infinite width reaches, from the folder if it is there."""
@@ -167,7 +174,9 @@ def result_of(name: str, options: argparse.Namespace) -> dict[str, Any]:
     for kind in options.kinds:
         for width in options.widths:
             fewer = 1 if width == max(options.widths) else -(-2 * options.draws // 3)
-            row = drawer.row(kind, width, options.draws if kind in WHOLE else fewer)
+            row = drawer.row(kind, width, options.draws if kind in WHOLE else fewer, stored=options.stored)
+            if row is None:
+                continue
             result["rows"].append(row)
             print(f"{name}, {kind} ×{width:g}: {row['values']}, {row['seconds']:.1f} s", flush=True)
     if pair:
@@ -176,10 +185,8 @@ def result_of(name: str, options: argparse.Namespace) -> dict[str, Any]:
     if options.landmarks:
         result["limit"] = drawer.limit(options.landmarks)
         print(f"{name}: {result['limit']}", flush=True)
-    table = [
-        [kind, *(sum(r["values"]) / len(r["values"]) for r in result["rows"] if r["draw"] == kind)]
-        for kind in options.kinds
-    ]
+    means = {(row["draw"], row["width"]): sum(row["values"]) / len(row["values"]) for row in result["rows"]}
+    table = [[kind, *(means.get((kind, width), "") for width in options.widths)] for kind in options.kinds]
     title = f"{name}, {result['measure']}: trained {result['trained']:.2f}, identity {result['identity']:.2f}"
     show(title, ["draw", *(f"×{width:g}" for width in options.widths)], table)
     return result
@@ -218,6 +225,7 @@ def main() -> None:
     parser.add_argument("--landmarks", type=int, default=512, help="of each layer of the limit; 0 for none")
     parser.add_argument("--points", type=int, default=5, help="of a path")
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
+    parser.add_argument("--stored", action="store_true", help="only draws that the folder of runs holds")
     parser.add_argument("--runs", type=Path, default=Path("runs") / "vit")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results, one file for each network")
     options = parser.parse_args()

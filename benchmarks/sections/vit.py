@@ -17,15 +17,16 @@ def transformer(result: dict[str, Any]) -> str:
     unit = "bits per character" if bits else "% of the test images"
     number = (lambda value: f"{value:.3f}") if bits else (lambda value: f"{value:.1f}")
     widths = list(dict.fromkeys(row["width"] for row in result["rows"]))
+    found = {(row["draw"], row["width"]): row["values"] for row in result["rows"]}
     rows = [
-        [name, *(spread(r["values"], 3 if bits else 1) for r in result["rows"] if r["draw"] == name)]
+        [name, *(spread(found.get((name, width), []), 3 if bits else 1) for width in widths)]
         for name in dict.fromkeys(row["draw"] for row in result["rows"])
     ]
     text = (
         f"`{result['network']}` ({result['parameters']} parameters, {result['epochs']} epochs), trained: "
         f"{number(result['trained'])} {unit}; identity baseline {number(result['identity'])}, without queries "
         f"{number(result['uniform'])}. {100 * result['share_drawn']:.1f} % of its parameters are drawn, aligned on "
-        f"{result['images']} training {'windows' if bits else 'images'}. Mean ± spread over seeds of the draws, on "
+        f"{result['images']} training {'windows' if bits else 'images'}. Mean ± spread over draws (none: a single one), on "
         f"{result['test_images']} test {'windows' if bits else 'images'}; what is not named stays as trained."
     )
     parts = [text, table(["draw", *(f"×{width:g}" for width in widths)], rows)]
