@@ -91,7 +91,7 @@ class Drawer:
         return score.bits if isinstance(self.test, Text) else 100 * score.accuracy
 
     def row(self, kind: str, width: float, draws: int, *, stored: bool) -> dict[str, Any] | None:
-        """Return the row of a kind and a width; draws that are in the folder are not made again, or are all there is."""
+        """Return the row of a kind and a width; draws in the folder are not made again, or are all there is."""
         seeds = [seed for seed in range(draws) if not stored or self._place(kind, width, seed).exists()]
         if not seeds:
             return None

@@ -26,7 +26,7 @@ def transformer(result: dict[str, Any]) -> str:
         f"`{result['network']}` ({result['parameters']} parameters, {result['epochs']} epochs), trained: "
         f"{number(result['trained'])} {unit}; identity baseline {number(result['identity'])}, without queries "
         f"{number(result['uniform'])}. {100 * result['share_drawn']:.1f} % of its parameters are drawn, aligned on "
-        f"{result['images']} training {'windows' if bits else 'images'}. Mean ± spread over draws (none: a single one), on "
+        f"{result['images']} training {'windows' if bits else 'images'}. Mean ± spread over draws, on "
         f"{result['test_images']} test {'windows' if bits else 'images'}; what is not named stays as trained."
     )
     parts = [text, table(["draw", *(f"×{width:g}" for width in widths)], rows)]
