@@ -1,8 +1,11 @@
 """Programs of torch.export, and networks that only it can trace: their operations as functions of torch, with rules."""
 
+import logging
 import operator
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any
 
 import torch
@@ -43,6 +46,18 @@ class _Called(nn.Module):
         return taken(result, self.output)
 
 
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep what torch.export logs and prints of a network that it cannot trace off the terminal."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            yield
+    finally:
+        logging.disable(before)
+
+
 def is_exported(module: fx.GraphModule) -> bool:
     """Whether a graph is made of operators of torch.export."""
     return any(isinstance(node.target, OpOverload) for node in module.graph.nodes)
@@ -67,7 +82,7 @@ def export(root: nn.Module, example: Batch, output: str | int | None) -> fx.Grap
     names = list(example.tensors) if isinstance(example, Named) else None
     given: Any = example.tensors if isinstance(example, Named) else example
     shapes = axes if names is None else dict.fromkeys(names, axes)
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), _unlogged():
         warnings.simplefilter("ignore")
         program = torch.export.export(_Called(root, output), (given,), dynamic_shapes=(shapes,), strict=False)
         module = program.module()
@@ -240,7 +255,7 @@ class _Translation:
         args = [self._argument(value) for value in node.args]
         kwargs = {key: self._argument(value) for key, value in node.kwargs.items() if key not in _PLACES}
         if not isinstance(node.target, OpOverload):
-            return self.graph.call_function(node.target, tuple(args), kwargs)
+            return self.graph.create_node("call_function", node.target, tuple(args), kwargs)
         name = _name(node)
         if name in _AS_IT_IS:
             return args[0]
@@ -274,7 +289,8 @@ class _Translation:
 
 def _name(node: fx.Node) -> str:
     """Return the name of an operator, without its overload; that of a change in place without its underscore."""
-    name = node.target._opname  # type: ignore[union-attr]
+    target: Any = node.target
+    name: str = target._opname
     if name.endswith("_") and not name.startswith("__"):
         name = name[:-1]
     return _NAMES.get(name, name)
@@ -300,7 +316,8 @@ def _indexed(graph: fx.Graph, source: Any, dim: int, part: Any) -> fx.Node:
 
 
 def _slice(graph: fx.Graph, args: list[Any], _: Mapping[str, Any]) -> Any:
-    source, dim, start, stop, step = (*args, *(0, None, None, 1)[len(args) - 1 :])
+    defaults: list[Any] = [0, None, None, 1]
+    source, dim, start, stop, step = [*args, *defaults[len(args) - 1 :]]
     start = None if start == 0 else start
     stop = None if isinstance(stop, int) and stop >= (1 << 62) else stop
     if start is None and stop is None and step == 1:

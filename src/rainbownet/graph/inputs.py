@@ -148,8 +148,8 @@ def _parts(result: Any) -> dict[Any, Any] | None:
         found = dict(result.items())
     elif is_dataclass(result) and not isinstance(result, type):
         found = {field.name: getattr(result, field.name) for field in fields(result)}
-    elif isinstance(result, tuple) and hasattr(result, "_fields"):
-        found = dict(zip(result._fields, result, strict=True))
+    elif isinstance(result, tuple) and (names := getattr(result, "_fields", None)):
+        found = dict(zip(names, result, strict=True))
     elif isinstance(result, (tuple, list)):
         found = dict(enumerate(result))
     else:
