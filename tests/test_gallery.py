@@ -60,6 +60,13 @@ def test_results_of_other_code_are_refused(tmp_path, monkeypatch):
         pages.page(script)
 
 
+def test_what_is_printed_does_not_end_its_block(tmp_path):
+    script = tmp_path / "one.py"
+    script.write_text("# %% [markdown]\n# # One\n\n# %%\nprint('```python\\n1\\n```')\n", encoding="utf-8")
+    pages.store(script)
+    assert pages.page(script).endswith("````text\n```python\n1\n```\n````\n")
+
+
 def test_a_folded_question_is_folded_in_a_notebook_too(tmp_path):
     script = tmp_path / "one.py"
     text = '# %% [markdown]\n# ??? question "Why \\(x\\)?"\n#\n#     Because.\n#\n# More.\n'

@@ -157,9 +157,15 @@ def page(script: Path) -> str:
         output = next(found)
         parts.append(f"```python\n{cell.text}\n```")
         if output["printed"].strip():
-            parts.append(f"```text\n{output['printed'].rstrip()}\n```")
+            parts.append(_fenced(output["printed"].rstrip()))
         parts += [f"![{alt}](results/{name})" for alt, name in output["figures"]]
     return "\n\n".join(parts) + "\n"
+
+
+def _fenced(printed: str) -> str:
+    """Return what was printed as a block of text, whatever it holds."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", printed)), default=0))
+    return f"{fence}text\n{printed}\n{fence}"
 
 
 def notebook(script: Path) -> str:

@@ -6,6 +6,19 @@ from typing import TYPE_CHECKING, Any
 from rainbownet.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from rainbownet import (  # noqa: I001 (one block of rooms)
+        aligned as aligned,
+        analysis as analysis,
+        data as data,
+        ensemble as ensemble,
+        errors as errors,
+        graph as graph,
+        laws as laws,
+        limit as limit,
+        nets as nets,
+        report as report,
+        training as training,
+    )
     from rainbownet.aligned import Identity, LeastSquares, Permutation, Procrustes
     from rainbownet.aligned.compare import compare
     from rainbownet.aligned.comparison import Comparison
