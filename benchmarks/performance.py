@@ -105,6 +105,7 @@ def main() -> None:
         versions = {key: stack.enter_context(Version(source)) for key, source in sources.items()}
         for name in options.works:
             rows.append(measure(name, versions, options.repeats))
+            write_json(options.out, {"before": BEFORE, "first": FIRST if options.first else None, "rows": rows})
             print(f"{name}: {rows[-1]['after'] / rows[-1]['bound']:.2f} times {TITLES[name][1]}", flush=True)
     columns = [key for key in ("first", "before", "after") if key in rows[0]]
     lines = [
@@ -115,7 +116,6 @@ def main() -> None:
     ]
     headers = ["work", "compared with", "s", *(f"{key}, s" for key in columns), *(f"{key} ratio" for key in columns)]
     show("Processor seconds", [*headers, "goal"], lines)
-    write_json(options.out, {"before": BEFORE, "first": FIRST if options.first else None, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -132,14 +132,19 @@ def digits() -> tuple[Any, Any, Tensor]:
     return rn.fit(net, batches), batches, test.normalise(test.inputs)
 
 
-def limit(landmarks: int = 1024) -> nn.Module:
+LIMITS: list[nn.Module] = []
+"""The limits that were computed: their outputs are another work."""
+
+
+def limit() -> None:
     rainbow, batches, _ = digits()
-    return rainbow.limit(batches, landmarks=landmarks)
+    LIMITS.append(rainbow.limit(batches, landmarks=1024).eval())
 
 
-@lru_cache
 def limit_network() -> nn.Module:
-    return limit().eval()
+    if not LIMITS:
+        limit()
+    return LIMITS[-1]
 
 
 @lru_cache
@@ -256,7 +261,7 @@ PREPARED: dict[str, Work] = {
     "limit": digits,
     "limit forward": lambda: (limit_network(), wide_sample()),
     "fit wide": wide_network,
-    "rotation 512": lambda: matrix(512),
+    "rotation 512": rotation,
     "moments": rows,
 }
 """What is there before a work or its bound is measured."""
