@@ -326,8 +326,8 @@ def _slice(graph: fx.Graph, args: list[Any], _: Mapping[str, Any]) -> Any:
 
 
 def _index(graph: fx.Graph, args: list[Any], _: Mapping[str, Any]) -> fx.Node:
-    parts = tuple(slice(None) if part is None else part for part in args[1])
-    return graph.call_function(operator.getitem, (args[0], parts if len(parts) > 1 else parts[0]))
+    parts = [slice(None) if part is None else part for part in args[1]]
+    return graph.call_function(operator.getitem, (args[0], tuple(parts) if len(parts) > 1 else parts[0]))
 
 
 def _reshape(graph: fx.Graph, args: list[Any], _: Mapping[str, Any]) -> fx.Node:

@@ -53,7 +53,8 @@ def private_copy(module: nn.Module) -> nn.Module:
     if baked := [f"{name} ({how})" for name, how in _bake(result)]:
         warn_of_baked(module, baked)
     _untie_tables(result)
-    if getattr(config := getattr(result, "config", None), "use_cache", False):
+    config: Any = getattr(result, "config", None)
+    if getattr(config, "use_cache", False):
         config.use_cache = False  # what a language model would keep of its queries and keys for the next token
     for child in result.modules():
         for name, value in vars(child).items():
