@@ -152,7 +152,7 @@ def spiked(name: str, runs: Path, images: int) -> dict[str, Any]:
             "samples": [percent(draw.network, subject.test) for draw in draws],
             "emptied": sum(not bool(rows.any(1).all()) for draw in draws[:1] for rows, _ in draw.rows.values()),
         }
-    return found | {"width": 4 if small else 1, "images": images}
+    return found | {"width": 4 if small else 1, "images": sum(len(part) for part, _ in subject.loader)}
 
 
 @torch.no_grad()
@@ -181,7 +181,7 @@ def main() -> None:
             subject = SUBJECTS[name](options.runs, options.images)
         own = result["curves"].setdefault(name, {"rows": []})
         own |= {
-            "images": options.images,
+            "images": sum(len(part) for part, _ in subject.loader),
             "trained": percent(subject.net, subject.test),
             "test_images": len(subject.test.targets),
         }

@@ -4,7 +4,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from rainbownet.plotting.style import BLACK, COLOURS, GREY, legend, panels, save
+from rainbownet.plotting.style import BLACK, COLOURS, GREY, panels, save
 
 SERIES = {
     "ours": ("file of statistics, int8", COLOURS[0], "o-"),
@@ -25,8 +25,8 @@ def series_of(kind: str) -> str | None:
 
 def draw(curves: dict[str, Any], path: Path) -> None:
     """Draw the curves of a result into a PNG file."""
-    rows = -(-len(curves) // 3)
-    figure, axes = panels(rows, min(3, len(curves)), width=4.4, height=3.6)
+    columns = min(3, len(curves) + 1)  # the last panel has the legend
+    figure, axes = panels(-(-(len(curves) + 1) // columns), columns, width=4.4, height=3.6)
     for axis, (name, found) in zip(axes, curves.items(), strict=False):
         for key, (label, colour, style) in SERIES.items():
             own = sorted((r for r in found["rows"] if series_of(r["kind"]) == key), key=lambda r: r["bytes"])
@@ -49,5 +49,5 @@ def draw(curves: dict[str, Any], path: Path) -> None:
         axis.set_ylabel("test accuracy, %")
     for axis in axes[len(curves) :]:
         axis.set_axis_off()
-    legend(axes[0], loc="lower right")
+    axes[-1].legend(*axes[0].get_legend_handles_labels(), loc="center left", frameon=False, fontsize=9)
     save(figure, path)

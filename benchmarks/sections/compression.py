@@ -29,9 +29,10 @@ def compression(result: dict[str, Any]) -> str:
             for row in found["rows"]
         ]
         counts = f"{found['test_images']} test images, {found['images']} to align on"
-        title = f"### {name}: trained {found['trained']:.1f} % on {counts}"
+        title = f"### {name}\n\nTrained: {found['trained']:.1f} % on {counts}"
         headers = ["what", "size and options", "accuracy (regenerated)", "samples", "ranks"]
-        text.append(title + "\n\n" + table(headers, rows))
+        note = " " + found["note"] if "note" in found else ""
+        text.append(title + "." + note + "\n\n" + table(headers, rows))
     if result["spiked"]:
         rows = [
             [
