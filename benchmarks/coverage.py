@@ -20,7 +20,7 @@ import re
 import resource
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module, metadata
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,10 +30,8 @@ import torch
 from cyclopts import App, Parameter
 
 from common import RESULTS, show, write_json
+from coverage_counts import EXACT, failed, rules
 from coverage_entry import Entry
-
-EXACT = 1e-9
-"""Largest relative difference of outputs in float64 that counts as exact."""
 
 Group = Literal["timm", "torchvision", "detection", "hf"]
 PACKAGES = ("timm", "torchvision", "transformers")
@@ -110,14 +108,6 @@ def _measure(entry: Entry, connection: Connection, seconds: int, memory: int) ->
         connection.send({**last, "errors": {**last.get("errors", {}), last["stage"]: message}})
 
 
-def failed(found: dict[str, Any]) -> bool:
-    """Whether anything went wrong with a network: an error, a copy that is not exact, a sample that is not finite."""
-    copies = [found.get(name) for name in ("identity", "shuffled", "doubled")]
-    draws = found.get("draws", {})
-    inexact = any(value is None or not value <= EXACT for value in copies)
-    return bool(found.get("errors")) or inexact or any(word == "not finite" for word in draws.values())
-
-
 def read_lines(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the last line of each network."""
     lines = path.read_text().splitlines() if path.exists() else []
@@ -182,20 +172,7 @@ def summary(found: dict[str, Any]) -> str:
 
 def counts(own: Sequence[dict[str, Any]]) -> list[list[Any]]:
     """Return how many networks are traced, exact, drawn."""
-    rules: dict[str, Callable[[dict[str, Any]], bool]] = {
-        "traced": lambda found: bool(found.get("traced")),
-        "identity exact": lambda found: found.get("identity", 1) <= EXACT,
-        "shuffled copies exact": lambda found: found.get("shuffled", 1) <= EXACT,
-        "doubled copies exact": lambda found: found.get("doubled", 1) <= EXACT,
-        "at least half of the parameters drawn": lambda found: found.get("share", 0) >= 0.5,
-        "at least 90 % of the parameters drawn": lambda found: found.get("share", 0) >= 0.9,
-        "samples at every width finite": lambda found: (
-            len(found.get("draws", {})) == 4 and "not finite" not in found["draws"].values()
-        ),
-        "fit under 10 s": lambda found: found.get("fit_seconds", 99) < 10,
-        "nothing failed": lambda found: not failed(found),
-    }
-    return [[name, sum(rule(found) for found in own)] for name, rule in rules.items()]
+    return [[name, sum(map(rule, own))] for name, rule in rules().items()]
 
 
 def versions() -> dict[str, str]:
