@@ -145,7 +145,9 @@ def main(
         chosen = [e for e in chosen if failed(known.get((e.group, e.name), {"errors": {"run": "unknown"}}))]
     elif not again:
         chosen = [e for e in chosen if (e.group, e.name) not in known]
-    for name in ("coverage_measure", "rainbownet.facade", *PACKAGES):  # once, before processes are forked
+    for name in (
+        ("coverage_measure", "rainbownet.facade", *PACKAGES) if chosen else ()
+    ):  # once, before processes are forked
         import_module(name)
     lines.parent.mkdir(parents=True, exist_ok=True)
     for i, entry in enumerate(chosen):

@@ -134,11 +134,21 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, (bool, int, float, str, tuple, list, torch.dtype, torch.device))
 
 
+class _Device(fx.proxy.Attribute):
+    """The device of a value, whose type is known (contexts such as autocast ask for it)."""
+
+    def __init__(self, root: fx.Proxy, type: str) -> None:
+        super().__init__(root, "device")
+        self.type = type
+
+
 class _Known(fx.Proxy):
     """A value of which an example is known: it has a length, and a number among sizes is a number."""
 
     def __getattr__(self, k: str) -> Any:
         value = self.tracer.values[self.node]  # type: ignore[attr-defined]
+        if isinstance(value, Tensor) and k == "device":
+            return _Device(self, value.device.type)
         if isinstance(value, Tensor) and k in ("ndim", "dtype", "is_cuda"):
             return getattr(value, k)
         if isinstance(value, Tensor) and k == "shape":
