@@ -291,3 +291,50 @@ class Half(nn.Module):
         with torch.autocast(device_type=x.device.type, enabled=False):
             x = F.scaled_dot_product_attention(q.cumsum(-1), k.cumsum(-1), v)
         return self.out(x.transpose(1, 2).reshape(images, h, w, width))
+
+
+class TalkingHeads(Cosine):
+    """Linear maps over the heads of the scores, before and after their softmax (CaiT)."""
+
+    def __init__(self, width: int = 12, heads: int = 3) -> None:
+        super().__init__(width, heads)
+        self.before, self.after = nn.Linear(heads, heads), nn.Linear(heads, heads)
+
+    def forward(self, x: Tensor) -> Tensor:
+        images, h, w, width = x.shape
+        q, k, v = self.qkv(x).reshape(images, h * w, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        scores = (q * (width // self.heads) ** -0.5) @ k.transpose(-2, -1)
+        scores = self.before(scores.permute(0, 2, 3, 1)).softmax(-2)
+        scores = self.after(scores).permute(0, 3, 1, 2)
+        return self.out((scores @ v).transpose(1, 2).reshape(images, h, w, width))
+
+
+class Additive(nn.Module):
+    """Directions of queries, weighed by one score each, times directions of keys, beside the queries (SwiftFormer)."""
+
+    def __init__(self, width: int = 12) -> None:
+        super().__init__()
+        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
+        self.score = nn.Parameter(torch.randn(width, 1))
+        self.inner, self.out = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(1, 2)
+        query, key = F.normalize(self.query(tokens), dim=-1), F.normalize(self.key(tokens), dim=-1)
+        weights = F.normalize(query @ self.score * 0.3, dim=1)
+        mean = torch.sum(weights * query, dim=1, keepdim=True)
+        return self.out(self.inner(mean * key) + query).view_as(x)
+
+
+class Placed(Windows):
+    """Offsets of scores that a small network computes from a table of places, whatever the images are (Swin V2)."""
+
+    def __init__(self, width: int = 12, heads: int = 3, side: int = 2) -> None:
+        super().__init__(width, heads, side)
+        self.register_buffer("places", torch.randn(1, 2 * side - 1, 2 * side - 1, 2))
+        self.places_mlp = nn.Sequential(nn.Linear(2, 9), nn.ReLU(), nn.Linear(9, heads, bias=False))
+        del self.table
+
+    @property
+    def table(self) -> Tensor:
+        return self.places_mlp(self.places).view(-1, self.heads)

@@ -11,7 +11,9 @@ from rainbownet.graph import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(kept as trained|computed weights):rainbownet.errors.RainbowWarning")
 
-TOKENS = ("Windows", "Cosine", "Tempered", "AcrossChannels", "Recurrent", "Flattened", "Half")
+KEPT = {"TalkingHeads": "mixer.after", "Additive": "mixer.query", "Placed": "mixer.places_mlp.0"}
+REASONS = {"TalkingHeads": "(heads)", "Additive": "shrink", "Placed": "input does not change"}
+TOKENS = ("Windows", "Cosine", "Tempered", "AcrossChannels", "Recurrent", "Flattened", "Half", *KEPT)
 MAPS = ("Unfolded", "Selected", "Radix", "Maxout", "Gated", "Patches", "WeightNormed", "Shuffles", "Grouped", "Folded")
 
 
@@ -23,10 +25,19 @@ def made(name):
         return settled(around(getattr(families, name)()).double(), images), images
 
 
-@pytest.mark.parametrize("name", [name for name in (*TOKENS, *MAPS) if name not in ("Recurrent", "Half")])
+@pytest.mark.parametrize("name", [name for name in (*TOKENS, *MAPS) if name not in ("Recurrent", "Half", *KEPT)])
 def test_nothing_is_kept_for_want_of_a_rule(name):
     net, images = made(name)
     assert not Network(net, images, strict=True).kept_by
+
+
+@pytest.mark.parametrize(("name", "layer"), KEPT.items())
+def test_what_depends_on_the_width_or_on_no_input_is_kept_with_its_reason(name, layer):
+    network = Network(*made(name))
+    frozen = {p.name for p in network.populations if p.frozen}
+    assert layer in frozen
+    assert any(REASONS[name] in kept.why for kept in network.kept_by)
+    assert {"embed", "hidden"}.isdisjoint(frozen)
 
 
 def test_recurrent_layers_are_kept_and_what_they_read_is_drawn():

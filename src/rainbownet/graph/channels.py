@@ -146,10 +146,11 @@ class Channels:
         self.rewrites: dict[fx.Node, Rewrite] = {}
         self.targets: dict[fx.Node, Any] = {}
         self.tensors: dict[str, Renewal] = {}
-        self.sizes: dict[fx.Node, list[tuple[fx.Node, Ids | int]]] = {}
+        self.sizes: dict[fx.Node, Sequence[tuple[fx.Node, Ids | int | float]]] = {}
         self.attributes: list[tuple[str, str, Callable[[Count], Any]]] = []
         self.mixed: list[tuple[fx.Node, Ids, str]] = []
         self.rows: list[tuple[fx.Node, Ids]] = []
+        self.means: list[tuple[fx.Node, Ids]] = []
         self.kept: list[Kept] = []
         self.spatial: list[tuple[Ids, Ids, Labels]] = []
         self._pending = {node: str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
@@ -255,6 +256,10 @@ class Channels:
         """Declare that an operation combines channels, which only a space that is never resampled allows."""
         self.mixed.append((node, ids, why))
 
+    def means_over(self, node: fx.Node, ids: Ids) -> None:
+        """Declare that a sum over channels is a mean by itself: its terms are smaller where there are more."""
+        self.means.append((node, ids))
+
     def same_width(self, node: fx.Node, rows: Ids) -> None:
         """Declare that the rows of an array of channels must stay of one length: drawn all of them, or none."""
         if len(rows) > 1:
@@ -277,7 +282,7 @@ class Channels:
         """Declare how a constant tensor follows the number of channels."""
         self.tensors[name] = tensor
 
-    def computed_sizes(self, node: fx.Node, sizes: list[tuple[fx.Node, Ids | int]]) -> None:
+    def computed_sizes(self, node: fx.Node, sizes: Sequence[tuple[fx.Node, Ids | int | float]]) -> None:
         """Declare what computed sizes among the arguments of a node must be: numbers of channels, or as they are."""
         self.sizes[node] = sizes
 
@@ -316,7 +321,7 @@ class Channels:
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
         """Forget what a rule declared before it raised an error."""
-        lists = [self.mixed, self.rows, self.spatial, self.attributes, self.kept, *self.ties.declared]
+        lists = [self.mixed, self.rows, self.means, self.spatial, self.attributes, self.kept, *self.ties.declared]
         lengths = [len(known) for known in lists]
         own = ("labels", "parameters", "norms", "rewrites", "targets", "tensors", "sizes", "_pending")
         before = {name: dict(getattr(self, name)) for name in own}

@@ -7,6 +7,7 @@ import numpy as np
 from torch import fx
 
 from rainbownet.graph.channels import Channels, IndexedParameter, Kept
+from rainbownet.graph.shrunk import shrunk
 from rainbownet.graph.ties import Ids, Solved
 
 
@@ -17,6 +18,7 @@ def keep_late(channels: Channels, solved: Solved) -> Iterator[bool]:
     two axes of a value or a parameter.
     """
     late = _uneven(channels, solved), _read_apart(channels, solved), _owned_twice(channels, solved)
+    late = *late, _constant(channels), shrunk(channels, solved)
     for kept in (*_mixed(channels), *chain(*late)):
         if not solved.frozen[solved.neuron[kept.ids]].all():
             channels.freeze_late(kept)
@@ -80,6 +82,18 @@ def _owned_twice(channels: Channels, solved: Solved) -> Iterator[Kept]:
             )
             others = np.concatenate([parameter.index[axis] for axis in drawn[1:]])
             yield Kept(node, str(channels.unsupported(node, f"{why}; a law of neurons needs one")), others)
+
+
+def _constant(channels: Channels) -> Iterator[Kept]:
+    """Find channels that are read where they are the same for all inputs: there are no rows to align them on."""
+    varies: set[fx.Node] = set()
+    for node in channels.module.graph.nodes:
+        if node.op == "placeholder" or any(source in varies for source in node.all_input_nodes):
+            varies.add(node)
+    for known in channels.parameters.values():
+        if (read := known.read) is not None and read.ids is not None and read.source not in varies:
+            why = f"it reads what the network's input does not change (the value of {read.source.name!r})"
+            yield Kept(read.node, str(channels.unsupported(read.node, f"{why}; that is kept as trained")), read.ids)
 
 
 def _uses(node: fx.Node, parameter: str) -> bool:

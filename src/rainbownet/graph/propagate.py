@@ -66,7 +66,7 @@ class Propagation:
     rewrites: Mapping[fx.Node, Rewrite]
     targets: Mapping[fx.Node, Any]
     tensors: Mapping[str, Renewal]
-    sizes: Mapping[fx.Node, Sequence[tuple[fx.Node, Ids | int]]]
+    sizes: Mapping[fx.Node, Sequence[tuple[fx.Node, Ids | int | float]]]
     attributes: Sequence[tuple[str, str, Callable[[Count], Any]]]
     kept: tuple[Kept, ...]
     summed: frozenset[str]

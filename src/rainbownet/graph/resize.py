@@ -155,7 +155,7 @@ def _correct_sizes(new: fx.GraphModule, p: Propagation, count: Counter, example:
     modules, env, changed = dict(new.named_modules()), {}, False
     for node in nodes.values():
         for size, ids in wanted.get(node.name, ()):
-            computed, right = nodes[size.name], ids if isinstance(ids, int) else count(ids)
+            computed, right = nodes[size.name], ids if isinstance(ids, (int, float)) else count(ids)
             if env[computed] not in (right, -1):
                 node.args = fx.map_arg(node.args, lambda n, c=computed, right=right: right if n is c else n)
                 changed = True

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor, fx
 
-from rainbownet.graph.channels import Channels, Count, Labels
+from rainbownet.graph.channels import Channels, Count, Kept, Labels
 from rainbownet.graph.nodes import operation_name
 from rainbownet.graph.rules.linear import matmul as matmul_parameter
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 
-_SAME_ENTRIES = {
+SAME_ENTRIES = {
     "view",
     "reshape",
     "transpose",
@@ -107,6 +107,7 @@ def contract(
     over = summed.pop()
     shared = [letter for letter in of_result if letter in of_a and letter in of_b]
     factors, results = [], []
+    meet_at_heads(p, node, (a, b), [[letters.index(c) for c in shared] for letters in (of_a, of_b)])
     for part, letters in ((a, of_a), (b, of_b)):
         labels = _live(p, part)
         factors.append([label for label in labels if label.shape[letters.index(over)] > 1])
@@ -139,6 +140,24 @@ def contract(
     return tuple(results)
 
 
+def meet_at_heads(p: Channels, node: fx.Node, factors: tuple[fx.Node, fx.Node], axes: list[list[int]]) -> None:
+    """Tie what lies along axes that both factors have, entry by entry; keep it where the other has nothing alike there.
+
+    The heads of scores that a linear map wrote are no neurons to draw: each belongs to one head of the values.
+    """
+    found: list[dict[tuple[bool, ...], Ids]] = []
+    for part, own in zip(factors, axes, strict=True):
+        inside = [label for label in _live(p, part) if label.size == _size(label, own)]
+        found.append({tuple(label.shape[axis] > 1 for axis in own): label for label in inside})
+    for one, other in (found, found[::-1]):
+        for along, label in one.items():
+            if along in other:
+                p.ties.tie(label.ravel(), other[along].ravel())
+            else:
+                why = "entries of an axis that both factors have (heads) keep number and order: kept as trained"
+                p.freeze_late(Kept(node, str(p.unsupported(node, why)), label))
+
+
 def sum_over(p: Channels, node: fx.Node, one: Ids, other: Ids) -> None:
     """Declare channels along the last axis of two labels to be summed over in pairs, apart for each other entry."""
     for label in (one, other):
@@ -168,9 +187,10 @@ def scale(p: Channels, node: fx.Node, factors: tuple[fx.Node, ...], rows: list[I
         UnsupportedOp: If there is none right before or after the sum.
     """
     pairs = list(zip(factors, rows, strict=True))
-    if all(_made_by(p, x, "normalize", own) for x, own in pairs) or any(
-        _made_by(p, x, "softmax", own) for x, own in pairs
+    if all(made_by(p, x, "normalize", own) for x, own in pairs) or any(
+        made_by(p, x, "softmax", own) for x, own in pairs
     ):
+        p.means_over(node, np.concatenate(rows))
         return
     channels = rows[0]
     found = _constant_after(p, node) or next((f for x in factors if (f := _constant_before(p, x, node))), None)
@@ -188,7 +208,7 @@ def scale(p: Channels, node: fx.Node, factors: tuple[fx.Node, ...], rows: list[I
     p.rewrite(scaled, resized)
 
 
-def _made_by(p: Channels, source: fx.Node, name: str, channels: Ids) -> bool:
+def made_by(p: Channels, source: fx.Node, name: str, channels: Ids) -> bool:
     """Whether a value is what an operation over the axis of these channels gives, its entries in whatever order."""
     while source.op.startswith("call_"):
         whole = source.op == "call_module"
@@ -198,7 +218,7 @@ def _made_by(p: Channels, source: fx.Node, name: str, channels: Ids) -> bool:
             dim = dim if whole else p.argument(source, 2 if name == "normalize" else 1, "dim", 1)
             return isinstance(dim, int) and any(_lies_along(label, dim, channels) for label in p.labels_of(source))
         tensors = [x for x in source.all_input_nodes if isinstance(p.values[x], Tensor) and p.values[x].ndim]
-        if len(tensors) != 1 or called not in _SAME_ENTRIES | {"dropout", "identity", "to"}:
+        if len(tensors) != 1 or called not in SAME_ENTRIES | {"dropout", "identity", "to"}:
             return False
         source = tensors[0]
     return False
@@ -220,7 +240,7 @@ def _constant_before(p: Channels, source: fx.Node, user: fx.Node) -> tuple[fx.No
             return None
         if found := _constant(p, source, tensors[0]):
             return found
-        if operation_name(source.target) not in _SAME_ENTRIES:
+        if operation_name(source.target) not in SAME_ENTRIES:
             return None
         source = tensors[0]
     return None

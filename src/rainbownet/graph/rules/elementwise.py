@@ -19,7 +19,13 @@ _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropo
 @register("torchvision.ops.stochastic_depth.stochastic_depth", channelwise=True, linear=True)
 @register("complex", "masked_fill")
 def elementwise(p: Channels, node: fx.Node) -> Labels:
-    """Tie the inputs channel by channel, with broadcasting (residual additions, gates, layer scales)."""
+    """Tie the inputs channel by channel, with broadcasting (residual additions, gates, layer scales).
+
+    Numbers that are computed from sizes, as attention's scale by code that asks for a width, stay what they are.
+    """
+    numbers = [(n, p.values[n]) for n in node.all_input_nodes if isinstance(p.values[n], (int, float))]
+    if numbers:
+        p.computed_sizes(node, numbers)
     tensors = [n for n in node.all_input_nodes if isinstance(p.values[n], Tensor)]
     return p.join(tensors, p.values[node].shape)
 

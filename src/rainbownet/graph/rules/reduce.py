@@ -11,10 +11,22 @@ from rainbownet.graph.ties import Ids
 
 
 @register("mean", linear=True)
-@register("norm", "vector_norm", "linalg_vector_norm", "std", "var")
 def average(p: Channels, node: fx.Node) -> Labels:
     """Reduce axes. An average over channels is an average over neurons: it has a limit and needs no alignment."""
     return _reduced(p, node)
+
+
+@register("norm", "vector_norm", "linalg_vector_norm")
+def length(p: Channels, node: fx.Node) -> Labels:
+    """Reduce axes of positions; a length over channels that are drawn would grow with the width."""
+    return _reduced(p, node, forbidden="it takes a length over channels, which grows with their number")
+
+
+@register("std", "var")
+def spread(p: Channels, node: fx.Node) -> Labels:
+    """Reduce axes; over channels a variance that divides by one less than their number would depend on the width."""
+    unbiased = p.argument(node, 2, "unbiased", True) and p.argument(node, 2, "correction", 1)
+    return _reduced(p, node, forbidden="it divides by one less than the number of channels" if unbiased else None)
 
 
 @register("sum", linear=True)
