@@ -88,7 +88,9 @@ def test_the_scale_of_a_product_follows_the_width_of_its_heads():
     net, images = made("bmm")
     drawn = rn.fit(net, [images]).sample([images], width={"blocks.0.q": 3})
     found = [n.args[1] for n in drawn.graph.nodes if "mul" in str(n.target) and isinstance(n.args[1], float)]
-    assert found == pytest.approx([4**-0.5 / 3, 4**-0.5])
+    assert [x for x in found if x != 1.0] == pytest.approx(
+        [4**-0.5 / 3, 4**-0.5]
+    )  # sums over tokens have a factor of 1
 
 
 def test_a_product_without_a_constant_factor_is_kept():

@@ -62,7 +62,7 @@ def _misuse(channels: Channels, made: fx.Node, node: fx.Node, ids: Ids) -> fx.No
             continue
         scaled = name in _SCALED | SAME_ENTRIES or (name in _OVER and user.args[0] is node)
         labelled = [np.ravel(label) for label in flat_labels(channels.labels.get(user, ()))]
-        if not scaled or not np.isin(ids, labelled).any():
+        if not scaled or not any(np.isin(ids, own).any() for own in labelled):
             return user
         if found := _misuse(channels, made, user, ids):
             return found
