@@ -25,7 +25,9 @@ def rows_of_channels(value: Tensor, dim: int) -> Inexact[Tensor, "b c"]:
 def channels_from_rows(rows: Inexact[Tensor, "b c"], like: Tensor, dim: int) -> Tensor:
     """Return rows as an activation with the images and positions of another; channels lie together as in the rows."""
     moved = like.movedim(dim, -1)
-    return rows.to(like.dtype).reshape(*moved.shape[:-1], rows.shape[1]).movedim(-1, dim)
+    result = rows.to(like.dtype).reshape(*moved.shape[:-1], rows.shape[1]).movedim(-1, dim)
+    # As operations of PyTorch do: what comes in the usual order leaves in it, for code such as `view` that reads it.
+    return result.contiguous() if like.is_contiguous() else result
 
 
 class LimitFeatures(nn.Module):
