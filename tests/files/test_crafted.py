@@ -289,7 +289,7 @@ PROGRAMS = {
     "NaN": lambda m, ran: m["program"]["nodes"][1].update(extra=float("nan")),
     "infinity": lambda m, ran: m["provenance"].update(x=float("inf")),
     "no input": lambda m, ran: m["program"]["nodes"].pop(0),
-    "two inputs": lambda m, ran: m["program"]["nodes"].insert(1, dict(m["program"]["nodes"][0], name="y", target="y")),
+    "two inputs of one name": lambda m, ran: m["program"]["nodes"].insert(1, dict(m["program"]["nodes"][0], name="y")),
     "no output": lambda m, ran: m["program"]["nodes"].pop(),
     "two outputs": lambda m, ran: m["program"]["nodes"].append(dict(m["program"]["nodes"][-1], name="output_1")),
     "no nodes": lambda m, ran: m["program"]["nodes"].clear(),
