@@ -58,6 +58,7 @@ class Network:
         DataError: If the module cannot be run on the example.
 
     Example:
+        >>> import torch
         >>> net = Network(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), torch.zeros(2, 4))
         >>> [(p.name, len(p), p.frozen) for p in net.populations]
         [('0', 8, False), ('2', 3, True)]

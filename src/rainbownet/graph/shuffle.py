@@ -1,6 +1,6 @@
 """Shuffles of channels, written out as one selection by an index that follows the widths (ShuffleNet)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -23,14 +23,13 @@ def with_selections(root: nn.Module, graph: fx.Graph, values: Mapping[fx.Node, A
         values: The value of each node on an example.
     """
     modules = dict(root.named_modules())
+    used = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
     for node in list(graph.nodes):
         found = _shuffle(root, node, values, modules)
         if found is not None:
             source, order = found
-            number = 0
-            while hasattr(root, name := f"{CONSTANT}{number}"):
-                number += 1
-            root.register_buffer(name, order, persistent=False)
+            name = _buffer(root, order, used)
+            used.add(name)
             with graph.inserting_before(node):
                 made = graph.call_function(torch.index_select, (source, 1, graph.get_attr(name)))
             made.meta = dict(node.meta)
@@ -38,6 +37,18 @@ def with_selections(root: nn.Module, graph: fx.Graph, values: Mapping[fx.Node, A
     for node in reversed(list(graph.nodes)):
         if not node.users and node.op.startswith("call_") and node.op != "call_module" and _moves(node):
             graph.erase_node(node)
+
+
+def _buffer(root: nn.Module, order: Tensor, used: Collection[str]) -> str:
+    """Return the name of a buffer with an order: one that an earlier trace left and no node uses, or a new one."""
+    number = 0
+    while hasattr(root, name := f"{CONSTANT}{number}"):
+        left, ours = getattr(root, name), name in root._non_persistent_buffers_set
+        if ours and name not in used and left.dtype == order.dtype and torch.equal(left, order):
+            return name
+        number += 1
+    root.register_buffer(name, order, persistent=False)
+    return name
 
 
 def _moves(node: fx.Node) -> bool:

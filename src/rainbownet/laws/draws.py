@@ -93,11 +93,19 @@ def _centred(n: int, r: int, generator: torch.Generator) -> Tensor:
     least = min(n - 1, r)
     frame = _haar_rows(1, least, max(n - 1, r), generator) / math.sqrt(max(n - 1, r))
     frame = frame if r >= n - 1 else frame.mT
-    # Columns of Helmert's matrix: an orthonormal basis of what sums to zero.
-    k = torch.arange(1, n, dtype=torch.float64)
-    below = torch.tril(torch.ones(n, n, dtype=torch.float64)).mT[:, :-1]
-    basis = (below - torch.diag(k, -1)[:, :-1]) / (k * (k + 1)).sqrt()
-    return math.sqrt(n * max(r / (n - 1), 1.0)) * basis @ frame
+    return math.sqrt(n * max(r / (n - 1), 1.0)) * _helmert(frame)
+
+
+def _helmert(frame: Tensor) -> Tensor:
+    """Return Helmert's matrix `(n, n - 1)`, an orthonormal basis of what sums to zero, times a matrix `(n - 1, r)`.
+
+    Its column k = 1 … n − 1 is k ones, then −k, then zeros, over √(k(k + 1)).
+    """
+    k = torch.arange(1, len(frame) + 1, dtype=torch.float64)[:, None]
+    scaled = frame / (k * (k + 1)).sqrt()
+    none = torch.zeros_like(scaled[:1])
+    later = torch.cat([scaled.flip(0).cumsum(0).flip(0), none])
+    return later - torch.cat([none, k * scaled])
 
 
 DRAWS: dict[str, Callable[[int, int, torch.Generator], Tensor]] = {

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -280,12 +280,21 @@ def _output(path: Path, metadata: dict[str, Any]) -> str | int | None:
     return output
 
 
+def _fill_constants(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give the buffers of a network their values, since what its channels mean can hang on them (orders, tables)."""
+    for name, buffer in module.named_buffers():
+        value = tensors.get(f"kept/{name}")
+        if value is not None and value.shape == buffer.shape and value.dtype == buffer.dtype:
+            buffer.copy_(value)
+
+
 def _network(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor], example: Batch, trust: bool) -> Network:
     """Build the reference network from the file alone."""
     stored, head = sum(t.numel() for t in tensors.values()), metadata["head"]
     output = _output(path, metadata)
     if metadata["program"] is not None:
         module = from_program(metadata["program"], origin=str(path), example=example, stored=stored)
+        _fill_constants(module, tensors)
         return Network(module, example, head=head)
     if metadata["architecture"] is None:
         raise FileError(f"{path}: not a complete rainbow file: it holds neither a network nor the name of one")
