@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 import rainbownet as rn
 from case_laws import Copies
-from rainbownet.errors import ArchitectureError
+from rainbownet.analysis.groups import Flip
+from rainbownet.errors import ArchitectureError, DataError
 from rainbownet.graph import Network
 from rainbownet.graph.inputs import run
 
@@ -163,3 +164,18 @@ def test_a_program_for_one_number_of_inputs_says_how_to_export_it():
     program = torch.export.export(nn.Linear(3, 4), (torch.randn(2, 3),))
     with pytest.raises(ArchitectureError, match="it was exported for 2 inputs; export it for any number"):
         Network(program.module(), torch.randn(2, 3))
+
+
+def test_similarity_sends_inputs_by_name_to_modules_and_dictionaries_to_functions():
+    net, both = Pairs().double().eval(), batch()
+
+    def hidden(given: dict[str, Tensor]) -> Tensor:
+        return net.hidden(net.table(given["tokens"]) * given["mask"].unsqueeze(-1))
+
+    found = rn.similarity(net, hidden, [both], measures="cka", layers_a=["hidden"], positions="pool")
+    assert float(found.matrix("cka").loc["hidden", "output"]) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_a_symmetry_of_inputs_by_name_is_refused():
+    with pytest.raises(DataError, match=r"loader yields inputs by name \(tokens, mask\); a symmetry moves one tensor"):
+        rn.analysis.symmetry(Pairs().double().eval(), Flip(), [batch()])

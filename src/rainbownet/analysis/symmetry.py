@@ -23,8 +23,9 @@ from rainbownet.aligned.pairs import PairMoments, halves, read_rows, rotation
 from rainbownet.aligned.polar import polar_factor
 from rainbownet.analysis.groups import Action
 from rainbownet.checks import seed_of
-from rainbownet.errors import AlignmentError
+from rainbownet.errors import AlignmentError, DataError
 from rainbownet.graph import Network, Reader
+from rainbownet.graph.inputs import Batch
 from rainbownet.graph.nodes import evaluate
 from rainbownet.walk import HOLDOUT, AlignmentImages
 from rainbownet.walk.plan import chunk_size
@@ -118,6 +119,14 @@ def symmetry(
     return pd.DataFrame(rows)
 
 
+def _pictures(batch: Batch) -> Tensor:
+    if not isinstance(batch, Tensor):
+        raise DataError(
+            f"loader yields inputs by name ({', '.join(batch.tensors)}); a symmetry moves one tensor of images"
+        )
+    return batch
+
+
 def channel_pairs(
     network: Network,
     action: Action,
@@ -138,13 +147,14 @@ def channel_pairs(
         be moved.
     """
     grids = {reader.parameter: grid_of(network, reader) for reader in network.readers}
-    side = tuple(int(size) for size in images.example.shape[-2:])
+    side = tuple(int(size) for size in _pictures(images.example).shape[-2:])
     movable = [r for r in network.readers if grids[r.parameter] is None or action.fits(side, grids[r.parameter])]
     pairs: dict[str, PairMoments | None] = {r.parameter: None for r in network.readers}
     pairs |= {reader.parameter: PairMoments(reader.layer) for reader in movable}
     size = chunk_size([network, network], images.budget)
     for chunk in images.chunks(size, limit=images.limit([network]), every=images.every, seen=progress):
-        values = [_sources(network, x) for x in (chunk.inputs, action.move(chunk.inputs))]
+        still = _pictures(chunk.inputs)
+        values = [_sources(network, x) for x in (still, action.move(still))]
         for reader in movable:
             before, after = (own[reader.source] for own in values)
             after = _moved_back(after, reader, action, side, grids[reader.parameter])

@@ -123,10 +123,10 @@ def stream(
     asked = words_of("split", [split] if isinstance(split, str) else split, error=DataError)
     wanted = Source(str(source), asked[0], config, inputs_column, targets_column, size)
     splits = open_splits(str(source) if place is None else str(place.resolve()), wanted, streaming=True)
-    split = next((name for name in asked if name in splits), None)
-    if split is None:
+    found = next((name for name in asked if name in splits), None)
+    if found is None:
         raise DataError(f"data set {str(source)!r} has no split {' or '.join(asked)}; it has {', '.join(splits)}")
-    table = splits[split]
+    table = splits[found]
     if table.features is None:
         raise DataError(f"data set {str(source)!r}: its files do not say what their columns are")
     inputs = find_column(table, wanted, "Image", inputs_column, "inputs_column")
@@ -136,15 +136,15 @@ def stream(
         raise DataError(f"data set {str(source)!r}: column {targets!r} has no names of classes; a ClassLabel is needed")
     picture = require("datasets", extra="train").Image(decode=False)
     encoded = table.select_columns([inputs, targets]).cast_column(inputs, picture)
-    count = _count(table, split, targets)
+    count = _count(table, found, targets)
     if limit is not None:
         if whole("limit", limit, least=1, error=DataError) > count:
             raise DataError(f"limit is {limit}; data set {str(source)!r} has {count} such images")
         encoded, count = encoded.shuffle(seed=seed, buffer_size=BUFFER).take(limit), limit
     if not count:
-        raise DataError(f"data set {str(source)!r}: the split {split!r} is empty; at least one image is needed")
+        raise DataError(f"data set {str(source)!r}: the split {found!r} is empty; at least one image is needed")
     name = str(source) if place is None else place.resolve().name
-    return Stream(encoded, (inputs, targets), count, tuple(names), f"{name}/{split}", size)
+    return Stream(encoded, (inputs, targets), count, tuple(names), f"{name}/{found}", size)
 
 
 def _count(table: Any, split: str, targets: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from jaxtyping import config
 from torch import Tensor, fx, nn
+from torch.fx.proxy import Attribute
 
 from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph.baked import with_baked_weights
@@ -134,7 +135,7 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, (bool, int, float, str, tuple, list, torch.dtype, torch.device))
 
 
-class _Device(fx.proxy.Attribute):
+class _Device(Attribute):
     """The device of a value, whose type is known (contexts such as autocast ask for it)."""
 
     def __init__(self, root: fx.Proxy, type: str) -> None:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from rainbownet.errors import ArchitectureError, DataError, RainbowError
+from rainbownet.graph.inputs import Batch, Named
 
-Inputs = Callable[[Tensor], Any]
+Inputs = Callable[[Any], Any]
 """What turns a batch of the loader's inputs into what one side takes: its own normalisation, size or tokens."""
 
 
@@ -21,7 +22,7 @@ Inputs = Callable[[Tensor], Any]
 class Side(Protocol):
     """Whatever gives activations of named layers for a batch of stimuli."""
 
-    def activations(self, inputs: Tensor, numbers: Tensor) -> dict[str, Tensor]:
+    def activations(self, inputs: Batch, numbers: Tensor) -> dict[str, Tensor]:
         """Return the activations of a batch of stimuli of these numbers, by layer, stimuli first and channels last."""
         ...
 
@@ -48,11 +49,11 @@ class ModuleSide:
         self._default = layers is None
 
     @torch.no_grad()
-    def activations(self, inputs: Tensor, numbers: Tensor) -> dict[str, Tensor]:
+    def activations(self, inputs: Batch, numbers: Tensor) -> dict[str, Tensor]:
         """Run the module on a batch."""
         found: dict[str, Tensor] = {}
         tensor = next(chain(self.module.parameters(), self.module.buffers()), None)
-        given: Any = inputs if tensor is None else inputs.to(tensor.device)
+        given: Any = _as_yielded(inputs if tensor is None else inputs.to(tensor.device))
         given = given if self.inputs is None else self.inputs(given)
         with _evaluation(self.module), self._hooks(found):
             try:
@@ -101,9 +102,10 @@ class FunctionSide:
         self.function, self.chosen, self.inputs, self.name = function, layers, inputs, name
 
     @torch.no_grad()
-    def activations(self, inputs: Tensor, numbers: Tensor) -> dict[str, Tensor]:
+    def activations(self, inputs: Batch, numbers: Tensor) -> dict[str, Tensor]:
         """Call the function on a batch."""
-        result = self.function(inputs if self.inputs is None else self.inputs(inputs))
+        given = _as_yielded(inputs)
+        result = self.function(given if self.inputs is None else self.inputs(given))
         named = result if isinstance(result, Mapping) else {"output": result}
         for layer, value in named.items():
             if not isinstance(value, Tensor) or value.ndim < 2 or len(value) != len(inputs):
@@ -128,7 +130,7 @@ class ResponseSide:
         self.name = name
         self.count = len(next(iter(self.responses.values())))
 
-    def activations(self, inputs: Tensor, numbers: Tensor) -> dict[str, Tensor]:
+    def activations(self, inputs: Batch, numbers: Tensor) -> dict[str, Tensor]:
         """Return the responses to a batch of stimuli."""
         if (stop := int(numbers.max()) + 1) > self.count:
             raise DataError(
@@ -136,6 +138,10 @@ class ResponseSide:
                 "come in the same order, one row a stimulus"
             )
         return {layer: value[numbers] for layer, value in self.responses.items()}
+
+
+def _as_yielded(inputs: Batch) -> Tensor | dict[str, Tensor]:
+    return inputs.tensors if isinstance(inputs, Named) else inputs
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
