@@ -37,6 +37,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore::rainbownet.errors.RainbowWarning")
+@pytest.mark.slow
 def test_the_verb_goes_from_pictures_to_a_page_and_trains_once(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(SCALES, "tiny", MICRO)
     arguments = ("imagenet", "--data", folder, "--runs", tmp_path / "runs", "-o", tmp_path / "out", "--device", "cpu")
