@@ -156,7 +156,9 @@ def main(
         with lines.open("a") as file:
             file.write(json.dumps(found) + "\n")
         print(f"{i + 1}/{len(chosen)} {summary(found)}", flush=True)
-    write_json(out, {"exact": EXACT, "versions": versions(), "networks": list(known.values())})
+    listed = {group: len(entries([group])) for group in GROUPS}
+    found = {"exact": EXACT, "versions": versions(), "listed": listed, "networks": list(known.values())}
+    write_json(out, found)
     for group in GROUPS:
         if own := [found for found in known.values() if found["group"] == group]:
             show(f"{group}: {len(own)} networks", ["", "networks"], counts(own))

@@ -40,9 +40,9 @@ def page(result: dict[str, Any]) -> str:
         f"difference of outputs relative to the largest output; {result['exact']:g} and less is exact. *Samples* of "
         "Gaussian laws at widths ½, 1½, 2 and 3, each channel matched to its closest: whether outputs are finite. "
         "*Fit*: seconds of one core.\n",
-        sentence(result) + "\n",
+        f"{sentence(result)} The list goes on where the counts say so: its cheap networks were measured first.\n",
         "## Counts\n",
-        _counts(groups),
+        _counts(groups, result["listed"]),
         "\n## What is kept, and for want of what\n",
         "Networks in which an operation keeps parameters as trained; the rest of each is drawn.\n",
         _kept(result["networks"]),
@@ -74,8 +74,8 @@ def with_sentence(text: str, result: dict[str, Any], link: str) -> str:
     return re.sub(f"{BEGIN}.*?{END}", lambda _: new, text, flags=re.DOTALL)
 
 
-def _counts(groups: dict[str, list[dict[str, Any]]]) -> str:
-    rows = [["networks", *(str(len(own)) for own in groups.values())]]
+def _counts(groups: dict[str, list[dict[str, Any]]], listed: dict[str, int]) -> str:
+    rows = [["networks measured, of the list", *(f"{len(own)} of {listed[name]}" for name, own in groups.items())]]
     for name, rule in rules().items():
         rows.append(
             [
