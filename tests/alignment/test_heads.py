@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import rainbownet as rn
+from case_families import Cosine, Placed, TalkingHeads, Windows
 from cases import distance
 from rainbownet.aligned.permute import matched_heads, permuted
 from rainbownet.aligned.rotate import rotated
@@ -61,6 +62,15 @@ def test_the_heads_of_each_attention_are_found():
     ]
     assert all(len(head) == 2 for heads in network.heads for head in heads)
     assert len(network.normed) == 1
+
+
+@pytest.mark.parametrize("attention", [Windows, Cosine, TalkingHeads, Placed])
+def test_heads_that_something_tells_apart_are_not_offered(attention):
+    net = nn.Sequential(nn.Linear(5, 12), attention(12, 3), nn.Linear(12, 4)).double().eval()
+    images = torch.randn(4, 4, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    network = Network(net, images)
+    assert any(not p.frozen for p in network.populations)
+    assert network.heads == ()
 
 
 def test_heads_in_another_order_are_matched():

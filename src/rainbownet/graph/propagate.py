@@ -111,7 +111,7 @@ def propagate(module: fx.GraphModule, example: Batch, *, heads: Sequence[str] = 
         reported(channels, solved),
         summed := summed_populations(channels, solved, populations, owners),
         summed_populations(channels, solved, populations, owners, norms=True) - summed,
-        find_heads(module.graph, solved, populations, owners),
+        find_heads(module, solved, populations, owners),
     )
 
 
