@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from cli.commands import numbers, refused, run
+from rainbownet.ensemble import read
 from rainbownet.experiments import FIGURES, alignment_error, bulk, dynamics, universality
 from rainbownet.experiments.context import Context
+from rainbownet.experiments.family import train_family
 from rainbownet.experiments.page import page
 from rainbownet.experiments.reproduce import made, redraw, reproduce
 from rainbownet.experiments.scales import SCALES
@@ -36,6 +38,10 @@ MICRO = replace(
 )
 
 QUICK = ("bulk", "dynamics")
+SHARING = (
+    *("activation_spectra", "bulk", "gaussianity", "clipping", "weight_covariance", "resampling"),
+    "alignment_error",
+)
 ON_CIFAR = [name for name, figure in FIGURES.items() if figure.prepare is None]
 
 
@@ -89,6 +95,28 @@ def test_a_figure_runs_from_nothing(name, context, tmp_path):
     twice = page(tmp_path, FIGURES, pictures="here", also={"there": tmp_path})
     assert f"### At scale {context.scale.name}" in twice
     assert f"(there/{name}.png)" in twice
+
+
+LEAN = replace(MICRO, name="lean", reference_seeds=1, residual=())
+"""One network of the last width, and no ResNet."""
+
+
+@pytest.mark.filterwarnings("ignore::rainbownet.errors.RainbowWarning")
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SHARING]
+)
+def test_figures_train_nothing_beyond_the_family_they_share(name, context, tmp_path):
+    lean = replace(context, scale=LEAN)
+    train_family(lean)
+
+    def trained():
+        members = read(lean.runs / "networks").members
+        return {member.name for member in members if member.recipe.epochs > 0}
+
+    before = trained()
+    content = reproduce(FIGURES[name], lean, tmp_path)
+    assert trained() == before
+    assert content["claims"]
 
 
 @pytest.mark.filterwarnings("ignore::rainbownet.errors.RainbowWarning")

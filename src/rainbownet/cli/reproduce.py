@@ -15,10 +15,11 @@ class Reproduce(Verb):
     """Train what is missing, compute a published figure, and put our numbers beside the published ones.
 
     Networks that are trained, and with all the figures in --out that the same scale and version made, are not made
-    again: the same command goes on where it was stopped.
+    again: the same command goes on where it was stopped. `networks` instead of a figure trains the scattering networks
+    that figures share, the narrowest first, and computes nothing.
 
     Attributes:
-        figure: A figure, or all; without, they are listed, or the page made.
+        figure: A figure, all, or networks; without, figures are listed, or the page made.
         scale: How much is trained: tiny takes minutes on two cores.
         runs: Folder where trained networks are kept.
         out: Folder of pictures and numbers.
@@ -28,6 +29,7 @@ class Reproduce(Verb):
         page: Write a Markdown page of all figures in --out.
         also: Folder of figures at another scale, for the page as well. May be repeated.
         redraw: Only draw again what was computed.
+        share: With networks, which of how many processes at once this is, such as 1/2.
     """
 
     verb: ClassVar[str] = "reproduce"
@@ -42,6 +44,7 @@ class Reproduce(Verb):
     page: Output[Path | None] = None
     also: Output[tuple[Path, ...]] = ()
     redraw: Annotated[bool, Parameter(negative=())] = False
+    share: str = "1/1"
     device: Device = None
 
     files: ClassVar[tuple[str, ...]] = ("json", "page")
@@ -54,6 +57,7 @@ class Reproduce(Verb):
         from rainbownet.errors import RainbowError
         from rainbownet.experiments import FIGURES
         from rainbownet.experiments.context import Context
+        from rainbownet.experiments.family import train_family
         from rainbownet.experiments.page import claims_table, counts, page
         from rainbownet.experiments.reproduce import made, redraw, reproduce, tables_of
         from rainbownet.experiments.scales import scale_named
@@ -64,10 +68,11 @@ class Reproduce(Verb):
             rows = [{"figure": f.name, "shows": f.title, "published in": f.source} for f in FIGURES.values()]
             print_table(pd.DataFrame(rows), "Figures")
             return
-        if self.figure not in ("", *FIGURES, "all"):
-            raise RainbowError(f"figure: {self.figure!r} is unknown; there are {', '.join(FIGURES)}, and all")
+        if self.figure not in ("", *FIGURES, "all", "networks"):
+            known = ", ".join(FIGURES)
+            raise RainbowError(f"figure: {self.figure!r} is unknown; there are {known}, all, and networks")
         everything = [name for name, figure in FIGURES.items() if figure.prepare is None]
-        chosen = everything if self.figure == "all" else [self.figure] if self.figure else []
+        chosen = everything if self.figure == "all" else [self.figure] if self.figure in FIGURES else []
         scale, report = scale_named(self.scale), say if os.environ.get("RANK", "0") == "0" else None
         context = Context(
             scale,
@@ -78,6 +83,8 @@ class Reproduce(Verb):
             large=self.data,
             checkpoint=self.checkpoint,
         )
+        if self.figure == "networks":
+            say(f"{len(train_family(context, share=self.share))} networks: {self.runs / 'networks'}")
         contents = []
         for name in chosen:
             figure = FIGURES[name]

@@ -10,7 +10,7 @@ import torch
 
 from rainbownet.analysis import activation_spectra, align_networks, fit_power_law
 from rainbownet.experiments.context import Context
-from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
+from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed, often
 from rainbownet.experiments.learned import learned_layers, number, span
 from rainbownet.experiments.published import ACTIVATION_32, power_deviation, settled_step
 from rainbownet.experiments.verdict import Judgement, at_most, unknown
@@ -24,7 +24,7 @@ FIT = (3, 40)
 
 def compute(context: Context) -> Outcome:
     """Return spectra of what each learned layer reads."""
-    trained = context.train(context.scale.deep, widths=context.scale.widths, seeds=range(context.scale.width_seeds))
+    trained = context.family(context.scale.deep)
     batches = context.batches(context.images())
     parts = []
     for width, seed in trained.keys:
@@ -36,7 +36,7 @@ def compute(context: Context) -> Outcome:
     spectra = spectra[_sparse(spectra["rank"])]
     fits = pd.DataFrame([_fit(keys, part) for keys, part in spectra.groupby(["layer", "width", "seed"], sort=False)])
     tables = {"spectra": spectra[["layer", "width", "seed", "rank", "over_first"]], "fits": fits}
-    words = f"{context.scale.deep}, {context.scale.width_seeds} of each width"
+    words = f"{context.scale.deep}, {context.scale.each_width}"
     return Outcome(tables, words)
 
 
@@ -74,14 +74,15 @@ def _settles(tables: Tables) -> tuple[str, Judgement]:
     at = spectra[(spectra["layer"] == _shown(spectra)) & (spectra["rank"] == RANK)]
     means = at.groupby("width")["over_first"].mean()
     ours = ", ".join(f"{value:.3f} at {width:g}" for width, value in means.items())
-    if len(means) < 3:
+    told = often(at)
+    last = sorted(set(told["width"]))[-2:]
+    if told["width"].nunique() < 3:
         return ours, unknown("fewer than three widths")
-    last = means.index[-2:]
     steps = []
-    for part in each_seed(at):
+    for part in each_seed(told):
         narrow, wide = part.set_index("width")["over_first"].loc[last]
         steps.append(abs(math.log(narrow / wide)) / math.log2(last[1] / last[0]))
-    return ours, at_most(steps, settled_step(), "step in logarithms from doubling the widest but one")
+    return ours, at_most(steps, settled_step(), f"step in logarithms from doubling {last[0]:g}")
 
 
 def _shown(spectra: pd.DataFrame) -> str:

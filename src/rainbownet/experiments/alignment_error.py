@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import linregress
+from torch import nn
 
 from rainbownet.analysis import activation_convergence, align_networks, width_slopes
+from rainbownet.data.batches import Loader
 from rainbownet.experiments.context import Context, Trained
 from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
 from rainbownet.experiments.learned import blocks, learned_layers, number, span
@@ -27,34 +29,45 @@ STANDARDISED = "standardised"
 def compute(context: Context) -> Outcome:
     """Return errors of alignment to the widest network, on test images, of two kinds of network."""
     scale = context.scale
-    seeds = range(scale.width_seeds)
     images, test = context.batches(context.images()), context.batches(context.images(split="test"))
-    deep = context.train(scale.deep, widths=scale.widths, seeds=seeds)
-    others = context.train(RESNET, widths=scale.widths, seeds=seeds)
-    errors, resnet = [], []
-    for seed in seeds:
+    deep = context.family(scale.deep)
+    errors = []
+    for seed in range(scale.width_seeds):
         nets = _of_seed(deep, scale.widths, seed)
         aligned = align_networks(nets, images, reference=len(nets) - 1, layers=learned_layers(nets[0]), test=test)
         errors.append(activation_convergence(aligned, scale.widths).assign(seed=seed))
-        nets = _of_seed(others, scale.widths, seed)
-        layers = [*blocks(nets[0]), "fc"]
-        found = standardised_errors(nets, scale.widths, images, test, layers)
-        resnet.append(found.assign(seed=seed, **{STANDARDISED: True}))
     table = pd.concat(errors, ignore_index=True)
     columns = ["layer", "width", "seed", "error", "cosine_error", "similarity"]
-    tables = {"errors": table[columns], "resnet": pd.concat(resnet, ignore_index=True), "slopes": width_slopes(table)}
-    words = (
-        f"{len(seeds)} {scale.deep} and {len(seeds)} {RESNET} of each width, references of width {scale.widths[-1]:g}"
-    )
-    note = (
-        "Each network is compared with the widest of its own seed. Right: inputs of the convolutions of blocks and of "
-        "the classifier, shortcuts left out, every channel centred and divided by its deviation, as published."
-    )
-    return Outcome(tables, words, (note,))
+    tables = {"errors": table[columns], "slopes": width_slopes(table)}
+    words = f"{scale.deep}, {scale.each_width}, references of width {scale.widths[-1]:g}"
+    alone = scale.reference_seeds is not None and scale.reference_seeds < scale.width_seeds
+    notes = [f"Each network is compared with the widest {'of seed 0' if alone else 'of its own seed'}."]
+    if scale.residual_widths:
+        tables["resnet"] = _residual(context, images, test)
+        words += f"; {scale.width_seeds} {RESNET} of each of widths {_row(scale.residual_widths, 3)}"
+        notes.append(
+            "Right: inputs of the convolutions of blocks and of the classifier, shortcuts left out, every channel "
+            "centred and divided by its deviation, as published."
+        )
+    return Outcome(tables, words, (" ".join(notes),))
 
 
-def _of_seed(trained: Trained, widths: Iterable[float], seed: int) -> list[Any]:
-    return [trained.at(width=width, seed=seed) for width in widths]
+def _residual(context: Context, images: Loader, test: Loader) -> pd.DataFrame:
+    """Return errors of the standardised activations of ResNets against the widest of their seed."""
+    widths, seeds = context.scale.residual_widths, range(context.scale.width_seeds)
+    others = context.train(RESNET, widths=widths, seeds=seeds)
+    found = []
+    for seed in seeds:
+        nets = _of_seed(others, widths, seed)
+        layers = [*blocks(nets[0]), "fc"]
+        errors = standardised_errors(nets, widths, images, test, layers)
+        found.append(errors.assign(seed=seed, **{STANDARDISED: True}))
+    return pd.concat(found, ignore_index=True)
+
+
+def _of_seed(trained: Trained, widths: Iterable[float], seed: int) -> list[nn.Module]:
+    """Return a network of each width, of the given seed where there is one and of seed 0 else."""
+    return [trained.at(width=width, seed=seed if (width, seed) in trained.keys else 0) for width in widths]
 
 
 def _falls(tables: Tables) -> tuple[str, Judgement]:
@@ -86,6 +99,8 @@ def _deeper(tables: Tables) -> tuple[str, Judgement]:
 
 def residual(tables: Tables) -> tuple[str, Judgement]:
     """Judge whether the first layers of a ResNet come nearer to the widest, and the last hardly."""
+    if "resnet" not in tables:
+        return "not measured", unknown("no ResNet-18 was trained at this scale")
     table = tables["resnet"]
     across = table.pivot_table(index="layer", columns="width", values="cosine_error", sort=False)
     convolutions = across[across.index != "fc"]
@@ -138,11 +153,13 @@ RULES = (
 
 def draw(tables: Tables) -> Any:
     """Draw the error of each layer against width, scattering left and ResNet right."""
-    figure, (left, right) = panels(1, 2, width=5.6)
-    kinds = (
-        (left, tables["errors"], "error", ACTIVATION_ERROR),
-        (right, tables["resnet"], "cosine_error", RESNET_ERROR),
-    )
+    figure, axes = panels(1, 2 if "resnet" in tables else 1, width=5.6)
+    left = axes[0]
+    kinds = [(left, tables["errors"], "error", ACTIVATION_ERROR)]
+    if "resnet" in tables:
+        kinds.append((axes[1], tables["resnet"], "cosine_error", RESNET_ERROR))
+        axes[1].set_ylabel("2 (1 − cosine)")
+        axes[1].set_title("ResNet-18", loc="left")
     for axis, table, value, published in kinds:
         layers = list(dict.fromkeys(table["layer"]))
         for layer, colour in zip(layers, ramp(len(layers)), strict=True):
@@ -160,9 +177,7 @@ def draw(tables: Tables) -> Any:
         log_ticks(axis, table[value])
         legend(axis)
     left.set_ylabel("relative mean-square error")
-    right.set_ylabel("2 (1 − cosine)")
     left.set_title("Scattering: distance to the widest network", loc="left")
-    right.set_title("ResNet-18", loc="left")
     return figure
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from rainbownet.data import IMAGENET, Images, load, loader
 from rainbownet.data.batches import Loader
-from rainbownet.ensemble import grid, train_ensemble
+from rainbownet.ensemble import Member, train_ensemble
 from rainbownet.errors import DataError
 from rainbownet.experiments.scales import Scale
 from rainbownet.training import Recipe
@@ -112,15 +112,24 @@ class Context:
             data: The data set.
             selection: What of it.
         """
+        each = [(width, seed) for width in widths for seed in seeds]
+        return self._trained(network, each, recipe, kwargs, self.source(data, "train", **selection))
+
+    def family(self, network: str, *, recipe: Recipe | None = None, kwargs: Mapping[str, Any] | None = None) -> Trained:
+        """Return networks of every width of the scale, as many of each as it says; see `train`."""
+        each = [(width, seed) for width in self.scale.widths for seed in self.scale.seeds_at(width)]
+        return self._trained(network, each, recipe, kwargs, self.source("cifar10", "train"))
+
+    def _trained(
+        self,
+        network: str,
+        each: Sequence[tuple[float | None, int]],
+        recipe: Recipe | None,
+        kwargs: Mapping[str, Any] | None,
+        data: Mapping[str, Any],
+    ) -> Trained:
         chosen = self.scale.recipe if recipe is None else recipe
-        members = grid(
-            network,
-            recipe=chosen,
-            seeds=seeds,
-            widths=widths,
-            kwargs=[kwargs or {}],
-            data=self.source(data, "train", **selection),
-        )
+        members = [Member(network, chosen, seed, width, kwargs or {}, data) for width, seed in each]
         folder = self.runs / "networks"
         ensemble = train_ensemble(folder, members, device=self.device, progress=self.progress, report=self.report)
         places = {name: k for k, name in enumerate(ensemble.names)}
@@ -130,10 +139,6 @@ class Context:
             return ensemble.network(found[k], epoch=epoch)
 
         return Trained([(member.width, member.seed) for member in members], read)
-
-    def with_checkpoints(self, epochs: Sequence[int], *, recipe: Recipe) -> Recipe:
-        """Return a recipe that keeps the weights of some of its epochs."""
-        return replace(recipe, checkpoints=tuple(epoch for epoch in epochs if epoch <= recipe.epochs))
 
     def untrained(self, recipe: Recipe) -> Recipe:
         """Return a recipe of no epoch: networks as they are drawn."""

@@ -12,18 +12,17 @@ from rainbownet.experiments.context import Context
 from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
 from rainbownet.experiments.learned import learned_layers, number, span
 from rainbownet.experiments.published import AMPLIFICATION, DYNAMICS_EPOCH, TURN
+from rainbownet.experiments.scales import FOLLOWED, kept
 from rainbownet.experiments.verdict import Judgement, Verdict, at_least, at_most, unknown
 from rainbownet.plotting.style import BLACK, COLOURS, legend, panels, ramp
-
-EPOCHS = (0, 1, 2, 5, 10, 20)
 
 
 def compute(context: Context) -> Outcome:
     """Follow a middle layer over the epochs that were kept."""
     scale = context.scale
     last = scale.recipe.epochs
-    recipe = context.with_checkpoints(sorted({*EPOCHS, last}), recipe=scale.free)
-    eight = scale.deep == "cifar_scattering"
+    recipe = kept(scale.free)
+    eight = scale.eight
     trained = context.train(
         scale.deep,
         recipe=recipe,
@@ -31,7 +30,7 @@ def compute(context: Context) -> Outcome:
         seeds=range(scale.width_seeds),
         kwargs={"normalize": False} if eight else None,
     )
-    times = [*(e for e in EPOCHS if e < last), last] if last < EPOCHS[-1] else list(EPOCHS)
+    times = [*(e for e in FOLLOWED if e < last), last] if last < FOLLOWED[-1] else list(FOLLOWED)
     nets = [trained.at(width=scale.base, epoch=epoch) for epoch in times]
     layers = learned_layers(nets[0])
     layer = layers[2] if eight else layers[1]

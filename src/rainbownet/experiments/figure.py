@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rainbownet.experiments.verdict import Judgement, Verdict
+from rainbownet.experiments.verdict import FEWEST, Judgement, Verdict
 from rainbownet.record import plain
 
 if TYPE_CHECKING:
@@ -121,6 +121,20 @@ class Figure:
     def claims(self, tables: Tables) -> list[Claim]:
         """Judge tables by every rule."""
         return [rule(tables) for rule in self.rules]
+
+
+def often(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of widths that have networks enough for a verdict, or all where no width has.
+
+    Example:
+        >>> table = pd.DataFrame({"width": [0.5, 0.5, 0.5, 1.0], "seed": [0, 1, 2, 0]})
+        >>> set(often(table)["width"]), set(often(table[2:])["width"])
+        ({0.5}, {0.5, 1.0})
+    """
+    if "seed" not in table:
+        return table
+    kept = table[table.groupby("width")["seed"].transform("nunique") >= FEWEST]
+    return kept if len(kept) else table
 
 
 def each_seed(table: pd.DataFrame) -> list[pd.DataFrame]:

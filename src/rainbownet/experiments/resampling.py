@@ -11,7 +11,7 @@ from scipy.stats import linregress
 import rainbownet as rn
 from rainbownet.data import loader
 from rainbownet.experiments.context import Context
-from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed
+from rainbownet.experiments.figure import Figure, Outcome, Rule, Tables, each_seed, often
 from rainbownet.experiments.published import RESAMPLED
 from rainbownet.experiments.verdict import Judgement, at_least, every, unknown
 from rainbownet.plotting.style import COLOURS, PUBLISHED, legend, panels, width_axis
@@ -27,9 +27,8 @@ ENOUGH = 20_000
 def compute(context: Context) -> Outcome:
     """Train networks of each width and draw another from the law of each."""
     scale = context.scale
-    eight = scale.deep == "cifar_scattering"
-    kwargs: dict[str, Any] = {"skip": True} if eight else {}
-    trained = context.train(scale.deep, widths=scale.widths, seeds=range(scale.width_seeds), kwargs=kwargs)
+    kwargs: dict[str, Any] = {"skip": True} if scale.eight else {}
+    trained = context.family(scale.deep, kwargs=kwargs)
     train, test = context.images(), context.images(split="test")
     batches = context.batches(train)
     rows = []
@@ -51,36 +50,52 @@ def compute(context: Context) -> Outcome:
             accuracy = 100 * evaluate(control, test).accuracy
             rows.append({"width": width, "seed": seed, "what": f"{name}, white control", "accuracy": accuracy})
     table = pd.DataFrame(rows)
-    return Outcome({"accuracy": table}, f"{scale.width_seeds} {scale.deep} of each width, a draw from each")
+    return Outcome({"accuracy": table}, f"{scale.deep}, {scale.each_width}, a draw from each")
 
 
 def _across(tables: Tables) -> list[pd.DataFrame]:
-    """Return accuracy by width and what, for each seed."""
+    """Return accuracy by width and what, for each seed, of the widths that have networks enough."""
     return [
-        part.pivot_table(index="width", columns="what", values="accuracy") for part in each_seed(tables["accuracy"])
+        part.pivot_table(index="width", columns="what", values="accuracy")
+        for part in each_seed(often(tables["accuracy"]))
     ]
 
 
-def _ends(table: pd.DataFrame) -> tuple[float, float]:
-    """Return the narrowest and the widest width of ours that was published."""
-    known = [width for width in sorted(set(table["width"])) if width in RESAMPLED]
+def _ends(tables: Tables) -> tuple[float, float]:
+    """Return the narrowest and the widest width of ours that was published and has networks enough."""
+    known = [width for width in sorted(set(often(tables["accuracy"])["width"])) if width in RESAMPLED]
     return known[0], known[-1]
 
 
+def _beside(tables: Tables) -> str:
+    """Return what networks of other widths gave, which are too few for a verdict, in words."""
+    table = tables["accuracy"]
+    few = table[~table["width"].isin(often(table)["width"])]
+    words = []
+    for width, part in few.groupby("width"):
+        mean = part.groupby("what")["accuracy"].mean()
+        count = part["seed"].nunique()
+        words.append(
+            f"; beside, at {width:g} ({count} network{'s' if count > 1 else ''}), {mean['published method']:.1f} of "
+            f"{mean['trained']:.1f} %"
+        )
+    return "".join(words)
+
+
 def _grows(tables: Tables) -> tuple[str, Judgement]:
-    low, high = _ends(tables["accuracy"])
+    low, high = _ends(tables)
     found = [across["published method"] for across in _across(tables)]
     means = sum(found) / len(found)
-    ours = f"{means[low]:.1f} % to {means[high]:.1f} %"
+    ours = f"{means[low]:.1f} % at {low:g} to {means[high]:.1f} % at {high:g}{_beside(tables)}"
     half = (RESAMPLED[high]["rainbow"] - RESAMPLED[low]["rainbow"]) / 2
     return ours, at_least([own[high] - own[low] for own in found], half, f"points from {low:g} to {high:g}")
 
 
 def _closes(tables: Tables) -> tuple[str, Judgement]:
-    low, high = _ends(tables["accuracy"])
+    low, high = _ends(tables)
     gaps = [across["trained"] - across["published method"] for across in _across(tables)]
     means = sum(gaps) / len(gaps)
-    ours = ", ".join(f"{gap:.1f}" for gap in means) + " points"
+    ours = ", ".join(f"{gap:.1f}" for gap in means) + f" points from {low:g} to {high:g}{_beside(tables)}"
     if len(means) < 3:
         return ours, unknown("two widths are two ends, no trend")
     published = [RESAMPLED[width]["trained"] - RESAMPLED[width]["rainbow"] for width in (low, high)]

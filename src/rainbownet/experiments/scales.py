@@ -7,6 +7,19 @@ from dataclasses import dataclass, replace
 from rainbownet.errors import RainbowError
 from rainbownet.training import RECIPES, Recipe
 
+FOLLOWED = (0, 1, 2, 5, 10, 20)
+"""Epochs at which a training is looked at, besides the last."""
+
+
+def kept(recipe: Recipe) -> Recipe:
+    """Return a recipe that keeps the weights of the epochs that are looked at.
+
+    Example:
+        >>> kept(Recipe(epochs=6, lr=0.1)).checkpoints
+        (0, 1, 2, 5, 6)
+    """
+    return replace(recipe, checkpoints=tuple(e for e in sorted({*FOLLOWED, recipe.epochs}) if e <= recipe.epochs))
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -30,6 +43,9 @@ class Scale:
         patience: How many times as long random labels are taught.
         align: Images to align on, None for what the library chooses.
         side: Side of the pictures of ImageNet.
+        reference_seeds: Networks of the last width, where they are fewer than of the others.
+        residual: Widths of the ResNets whose activations are compared over widths; those of the scattering networks
+            where None, no ResNet where empty.
     """
 
     name: str
@@ -49,6 +65,29 @@ class Scale:
     patience: int
     align: int | None
     side: int
+    reference_seeds: int | None = None
+    residual: tuple[float, ...] | None = None
+
+    def seeds_at(self, width: float) -> range:
+        """Return the seeds of the networks of a width."""
+        fewer = width == self.widths[-1] and self.reference_seeds is not None
+        return range(self.reference_seeds if fewer and self.reference_seeds is not None else self.width_seeds)
+
+    @property
+    def eight(self) -> bool:
+        """Whether the scattering network is that of eight layers, with its variants."""
+        return self.deep == "cifar_scattering"
+
+    @property
+    def residual_widths(self) -> tuple[float, ...]:
+        """Widths of ResNets."""
+        return self.widths if self.residual is None else self.residual
+
+    @property
+    def each_width(self) -> str:
+        """How many networks there are of each width, in words."""
+        few = "" if self.reference_seeds is None else f", {self.reference_seeds} of width {self.widths[-1]:g}"
+        return f"{self.width_seeds} of each width{few}"
 
     @property
     def free(self) -> Recipe:
@@ -82,9 +121,10 @@ class Scale:
     def words(self) -> str:
         """The scale in words."""
         images = "all" if self.images is None else self.images
+        few = "" if self.reference_seeds is None else f" ({self.reference_seeds} of the last)"
         return (
             f"{self.name}: {images} training images, {self.recipe.epochs} epochs, widths "
-            f"{', '.join(f'{width:g}' for width in self.widths)}, {self.width_seeds} seeds of each; at width "
+            f"{', '.join(f'{width:g}' for width in self.widths)}, {self.width_seeds} seeds of each{few}; at width "
             f"{self.base:g}, {self.seeds} networks"
         )
 
@@ -115,12 +155,13 @@ _SMALL = Scale(
     images=None,
     test=None,
     deep="paper_scattering4",
-    base=1.0,
-    widths=(0.125, 0.25, 0.5, 1.0, 2.0, 4.0),
-    seeds=5,
-    crowd=(0.5, 16),
+    base=0.5,
+    widths=(0.125, 0.25, 0.5, 1.0),
+    seeds=3,
+    crowd=(0.125, 8),
     width_seeds=3,
-    recipe=replace(_SHORT, epochs=20, batch_size=128, augment="cifar", weight_decay=1e-4),
+    # Without decay and with every epoch that is looked at, all figures share their networks.
+    recipe=kept(replace(_SHORT, epochs=20, batch_size=128, augment="cifar")),
     vgg="factorized_vgg11",
     vgg_width=1.0,
     vgg_images=None,
@@ -128,6 +169,8 @@ _SMALL = Scale(
     patience=4,
     align=10_000,
     side=224,
+    reference_seeds=1,
+    residual=(),
 )
 
 SCALES = {
@@ -145,6 +188,7 @@ SCALES = {
         _SMALL,
         name="paper",
         deep="cifar_scattering",
+        base=1.0,
         widths=(0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
         seeds=50,
         crowd=(1.0, 50),
@@ -152,6 +196,8 @@ SCALES = {
         recipe=RECIPES["paper"],
         vgg_recipe=RECIPES["universality"],
         align=None,
+        reference_seeds=None,
+        residual=None,
     ),
 }
 

@@ -24,10 +24,10 @@ from rainbownet.experiments.published import (
     WEIGHT_SPECTRUM,
     log_slope,
 )
+from rainbownet.experiments.scales import kept
 from rainbownet.experiments.verdict import FEWEST, Judgement, at_least, every, measured, share_kept, unknown
 from rainbownet.plotting.style import BLACK, COLOURS, legend, log_ticks, panels, ramp, width_axis
 
-EPOCHS = (0, 1, 2, 5, 10, 20)
 NETWORK = "paper_scattering4"
 CHANCE = 10.0
 LAYERS = ("block2.linear", "block3.linear")
@@ -57,11 +57,11 @@ def compute(context: Context) -> Outcome:
         ).assign(network=k, networks=len(same))
         for k, net in enumerate(same)
     )
-    wide = context.train(NETWORK, recipe=recipe, widths=scale.widths, seeds=range(scale.width_seeds))
+    wide = context.family(NETWORK, recipe=recipe)
     widths = [float(width) for width, _ in wide.keys]  # pyright: ignore[reportArgumentType]
     nets = wide.all()
     across = align_networks(nets, batches, reference=len(nets) - 1, layers=LAYERS)
-    errors = covariance_convergence(across, widths).assign(reference_networks=scale.width_seeds)
+    errors = covariance_convergence(across, widths).assign(reference_networks=len(scale.seeds_at(widths[-1])))
     by_width = pd.concat(
         [
             weight_spectra(align_networks(nets[widths.index(w)], batches, layers=LAYERS[:1])).assign(width=w)
@@ -78,7 +78,7 @@ def compute(context: Context) -> Outcome:
         "errors": errors,
         "slopes": slopes,
     }
-    words = f"{len(same)} {NETWORK} of width {scale.base:g}, {scale.width_seeds} of each other width, no weight decay"
+    words = f"{len(same)} {NETWORK} of width {scale.base:g}, {scale.each_width}, no weight decay"
     return Outcome(tables, words, (_growth(context),))
 
 
@@ -100,7 +100,7 @@ def _clip(dimension: int) -> int:
 def _growth(context: Context) -> str:
     """Return how the first eigenvalue grew with training: what short trainings lack."""
     scale = context.scale
-    recipe = context.with_checkpoints(sorted({*EPOCHS, scale.free.epochs}), recipe=scale.free)
+    recipe = kept(scale.free)
     trained = context.train(NETWORK, recipe=recipe, widths=[scale.base])
     found = {}
     for epoch in recipe.checkpoints:
