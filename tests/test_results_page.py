@@ -98,3 +98,32 @@ def test_every_table_of_samples_of_the_resnet_names_its_command_and_companions(p
         assert "`python benchmarks/resnet20.py --parts " in part
         assert "identity baseline not measured" in part
         assert "held out" in part
+
+
+def test_a_section_can_set_goals_that_its_file_does_not_name(pages, tmp_path, monkeypatch):
+    (tmp_path / "aimed.py").write_text(
+        "from sections import Section, at_least\n"
+        "SECTION = Section(35, {'aimed.json': 'Aimed'}, lambda result: 'This.', "
+        "lambda result: at_least('net', 'drawn', result['values'], 50.0))\n"
+    )
+    monkeypatch.setattr(pages, "__path__", [*pages.__path__, str(tmp_path)])
+    result = {"values": [40.0, 50.0], "command": "python benchmarks/aimed.py", "machine": {"cores": 2}}
+    (tmp_path / "aimed.json").write_text(json.dumps(result))
+    page = pages.page(tmp_path)
+    assert "1 goals that benchmarks set themselves 0 are met" in page
+    assert page.endswith("| net | drawn | ≥ 50 | 45.0 | **not met** |\n")
+
+
+@pytest.mark.parametrize(("values", "met"), [([49.0, 51.0], [True]), ([49.0, 50.0], [False]), ([], [])])
+def test_a_goal_is_judged_by_the_mean_and_there_is_none_without_values(pages, values, met):
+    assert [goal["met"] for goal in pages.at_least("net", "drawn", values, 50.0)] == met
+
+
+@pytest.mark.parametrize("name", ["starved", "grow", "compression", "vit"])
+def test_sections_of_samples_say_what_stands_beside_them(pages, name):
+    section = importlib.import_module(f"sections.{name}").SECTION
+    for file in section.titles:
+        result = json.loads((BENCHMARKS / "results" / file).read_text())
+        text = section.text(result)
+        assert "Beside the samples: trained network" in text
+        assert "published" in text

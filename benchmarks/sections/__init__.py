@@ -7,6 +7,7 @@ which files of `benchmarks/results` it is and where it stands on the page.
 import importlib
 import json
 import pkgutil
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +34,29 @@ class Section:
         place: Where on the page: sections are in rising order.
         titles: Its files of results, each with a title; files that are not there are left out.
         text: Makes markdown of the content of a file.
+        aims: Goals that the file itself does not name, from its content: see `goal`.
     """
 
     place: int
     titles: Mapping[str, str]
     text: Callable[[dict[str, Any]], str]
+    aims: Callable[[dict[str, Any]], list[dict[str, Any]]] = lambda result: []
+
+
+def goal(network: str, what: str, wanted: str, measured: float, *, met: bool) -> dict[str, Any]:
+    """Return a goal with what was reached, as files of results name it."""
+    return {"network": network, "what": what, "goal": wanted, "measured": measured, "met": met}
+
+
+def at_least(network: str, what: str, values: Sequence[float], least: float) -> list[dict[str, Any]]:
+    """Return the goal that a mean is at least a number; none where it was not measured.
+
+    Example:
+        >>> [found["met"] for found in at_least("vit", "×1", [69.0, 71.0], 64.0)], at_least("vit", "×2", [], 70.0)
+        ([True], [])
+    """
+    mean = statistics.mean(values) if values else 0.0
+    return [goal(network, what, f"≥ {least:g}", mean, met=mean >= least)] if values else []
 
 
 def sections() -> list[Section]:
@@ -50,16 +69,18 @@ def sections() -> list[Section]:
 
 def page(results: Path) -> str:
     """Return the page of the results in a folder."""
-    known = [
-        (section, title, json.loads((results / name).read_text()))
-        for section in sections()
-        for name, title in section.titles.items()
-        if (results / name).is_file()
-    ]
+    known = []
+    for section in sections():
+        for name, title in section.titles.items():
+            if (results / name).is_file():
+                result = json.loads((results / name).read_text())
+                aims = section.aims(result)
+                known.append((section, title, result | {"goals": [*goals_of(result), *aims]} if aims else result))
     text = ["# Measured", INTRODUCTION, *summary([(title, goals_of(result)) for _, title, result in known])]
     for section, title, result in known:
         machine = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
         text += [f"## {title}", f"`{result['command']}` ({machine})", section.text(result)]
+        text += goals(result)
     return "\n\n".join(text) + "\n"
 
 

@@ -13,8 +13,12 @@ SURE = 2.0
 """Standard errors by which two accuracies must differ."""
 
 
-def over_seeds(values: Sequence[float]) -> str:
+def over_seeds(values: Sequence[float], digits: int = 1) -> str:
     """Return a mean, the sample standard deviation over seeds and their number, or that nothing was measured.
+
+    Args:
+        values: One for each seed.
+        digits: Digits after the point.
 
     Example:
         >>> over_seeds([1.0, 2.0, 3.0]), over_seeds([1.0]), over_seeds([])
@@ -22,8 +26,8 @@ def over_seeds(values: Sequence[float]) -> str:
     """
     if not values:
         return NOT_MEASURED
-    wide = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{wide} ({len(values)})"
+    wide = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{wide} ({len(values)})"
 
 
 def companions(measured: Mapping[str, str | None]) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rainbownet.experiments.markdown import table
-from sections import Section, goals
+from sections import Section
 from sections.companions import companions, does_nothing, over_seeds, said_of_controls
 
 
@@ -47,7 +47,7 @@ def tutorial(result: dict[str, Any]) -> str:
         )
         said = [_nothing(row, result["images"]["test"]) for row in found["rows"]]
         text += [f"{kind}:\n\n" + table(headers, rows), beside, *said_of_controls(said)]
-    return "\n\n".join([*text, *goals(result)])
+    return "\n\n".join(text)
 
 
 def _nothing(row: dict[str, Any], images: int) -> str:
