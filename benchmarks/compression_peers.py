@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rainbownet.laws.precision import rounded
+from rainbownet.nets.cifar_resnet import CifarResNet
 
 Found = tuple[nn.Module, int]
 
@@ -112,16 +113,28 @@ def largest(at: Callable[[float], Found], most: int) -> Found | None:
 def structured(
     net: nn.Module, example: Tensor, precision: str, ratios: tuple[float, ...]
 ) -> Iterator[tuple[float, Found]]:
-    """Yield networks whose least channels are taken away by Torch-Pruning, by the norm of their groups."""
+    """Yield networks whose least channels are taken away by Torch-Pruning."""
+    for ratio in ratios:
+        yield ratio, quantised(pruned_channels(net, example, ratio), precision)
+
+
+RESNET_STREAMS = ("conv1", *(f"layer{stage}.{block}.conv2" for stage in (1, 2, 3) for block in range(3)))
+"""What writes into the streams of ResNet-20: its shortcuts pad channels, which Torch-Pruning does not follow."""
+
+
+def pruned_channels(net: nn.Module, example: Tensor, ratio: float) -> nn.Module:
+    """Return a copy without a share of its channels, those of the least norm of their groups, by Torch-Pruning.
+
+    Of the residual networks of CIFAR the streams keep theirs.
+    """
     import torch_pruning as tp
 
-    for ratio in ratios:
-        new = copy.deepcopy(net).eval().requires_grad_(True)
-        last = [module for module in new.modules() if isinstance(module, nn.Linear)][-1]
-        importance = tp.importance.GroupMagnitudeImportance(p=2)
-        with torch.enable_grad():  # dependencies are found through autograd
-            pruner = tp.pruner.BasePruner(
-                new, example, importance=importance, pruning_ratio=ratio, ignored_layers=[last]
-            )
-            pruner.step()
-        yield ratio, quantised(new.requires_grad_(False), precision)
+    new = copy.deepcopy(net).eval().requires_grad_(True)
+    streams = RESNET_STREAMS if isinstance(net, CifarResNet) else ()
+    last = [module for module in new.modules() if isinstance(module, nn.Linear)][-1]
+    kept = [last, *(new.get_submodule(name) for name in streams)]
+    importance = tp.importance.GroupMagnitudeImportance(p=2)
+    with torch.enable_grad():  # dependencies are found through autograd
+        pruner = tp.pruner.BasePruner(new, example, importance=importance, pruning_ratio=ratio, ignored_layers=kept)
+        pruner.step()
+    return new.requires_grad_(False)

@@ -1,20 +1,25 @@
 """Samples as starting points: networks grown ×4 or shrunk ×½ and trained further, beside other ways to start.
 
-    python benchmarks/grow.py [--parts cnn-4 cnn-half vit-2] [--seeds 3]
+    python benchmarks/grow.py [--parts cnn-4 cnn-half vit-2 vit-half resnet20-2 resnet20-half] [--seeds 3]
 
 Parts:
     cnn-4: the tutorial's convolutional network at a quarter of its width, trained on 3,000 grey images of CIFAR-10,
         grown to its own width.
     cnn-half: the same network at its own width, trained likewise, shrunk to half of it.
-    vit-2: `digits_vit` at half of its width, trained on the digits, grown to its own.
+    vit-2, vit-half: `digits_vit` at half of its width, trained on the digits, grown to its own; and at its own, shrunk.
+    resnet20-2, resnet20-half: a public ResNet-20, grown to twice its width and shrunk to half; trained further on some
+        of the images of CIFAR-10 that it was trained on.
 
 Starts:
     sample, smoothed: drawn from Gaussian and smoothed (h = 0.5) laws, aligned on the training images; white: control.
     copies: Net2Wider (Chen, Goodfellow & Shlens, ICLR 2016), neurons copied at random, what reads them divided, noise.
+        Of networks that are no chain, the library's own exact copies, with the same noise in all weights.
     covariance: filters of each layer drawn with the covariance over positions of the trained ones, not aligned (after
         Trockman, Willmott & Kolter, ICLR 2023); dense layers as initialised.
     random: as initialised (He). small: the trained network itself, trained on, at equal compute: as many more epochs
-        as an image costs less. pruned: the half of the channels of the largest norm (our own, not Torch-Pruning's).
+        as an image costs less. pruned: the half of the channels of the largest norm of their groups, by Torch-Pruning
+        where it can be imported; of chains also by the norm of their weights alone (*pruned by norm*). Of ResNet-20,
+        whose padding shortcuts it does not follow, three quarters of those inside blocks: the same products an image.
 
 All by the same optimiser, each with the learning rate that is best at the end on validation images with seed 0, of
 three, and of further ones a factor of 3 beyond while the best is the first or the last; accuracy on test images after
@@ -23,6 +28,7 @@ three, and of further ones a factor of 3 beyond while the best is the first or t
 
 import argparse
 import copy
+import importlib.util
 import json
 import math
 from collections.abc import Callable
@@ -36,9 +42,11 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 import rainbownet as rn
-from common import RESULTS, cifar10, show, write_json
+from common import RESULTS, cifar10, data_folder, show, skip, write_json
+from compression_peers import pruned_channels
 from rainbownet import data, nets
 from rainbownet.data import Images
+from rainbownet.naming import load_weights
 
 EPOCHS = (0.0, 0.5, 1.0, 2.0, 4.0)
 BATCH = 64
@@ -48,7 +56,10 @@ MOST = 5
 
 @dataclass(frozen=True)
 class Task:
-    """A kind of network by its width, the trained one's and the new one's, images, and how it is trained."""
+    """A kind of network by its width, the trained one's and the new one's, images, and how it is trained.
+
+    `trained` is a network that is public; others are trained here.
+    """
 
     build: Callable[..., nn.Module]
     old: float
@@ -59,6 +70,7 @@ class Task:
     optimizer: Callable[..., torch.optim.Optimizer]
     rates: tuple[float, ...]
     epochs: int
+    trained: nn.Module | None = None
 
 
 def cnn(old: float, new: float) -> Task:
@@ -71,21 +83,40 @@ def cnn(old: float, new: float) -> Task:
     )  # fmt: skip
 
 
-def vit() -> Task:
+def vit(old: float, new: float) -> Task:
     """Return the transformer of the digits."""
     images, test = data.load("digits"), data.load("digits", split="test")
     order = torch.randperm(len(images.targets), generator=torch.Generator().manual_seed(0))
     parts = images.subset(order[200:]), images.subset(order[:200]), test
     return Task(
         lambda **how: nets.build("digits_vit", **how),
-        0.5, 1.0, *parts, lambda p, lr: torch.optim.AdamW(p, lr), (3e-4, 1e-3, 3e-3), 20,
+        old, new, *parts, lambda p, lr: torch.optim.AdamW(p, lr), (3e-4, 1e-3, 3e-3), 20,
+    )  # fmt: skip
+
+
+def resnet20(new: float, number: int) -> Task:
+    """Return the public ResNet-20 on some images."""
+    folder = data_folder("cifar10")
+    file = None if folder is None else folder.parents[1] / "weights" / "resnet20-cifar10.th"
+    if file is None or not file.is_file():
+        skip("no CIFAR-10 or no resnet20-cifar10.th: set RAINBOWNET_DATA")
+    net = nets.build("resnet20")
+    load_weights(net, file)
+    images, test = cifar10(images=number + 500)
+    parts = images.subset(torch.arange(number)), images.subset(torch.arange(number, number + 500)), test.some(1000)
+    return Task(
+        lambda **how: nets.build("resnet20", **how),
+        1.0, new, *parts, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9), (0.003, 0.01, 0.03), 0, net.eval(),
     )  # fmt: skip
 
 
 PARTS: dict[str, Callable[[], Task]] = {
     "cnn-4": lambda: cnn(0.25, 1.0),
     "cnn-half": lambda: cnn(1.0, 0.5),
-    "vit-2": vit,
+    "vit-2": lambda: vit(0.5, 1.0),
+    "vit-half": lambda: vit(1.0, 0.5),
+    "resnet20-2": lambda: resnet20(2.0, 1000),
+    "resnet20-half": lambda: resnet20(0.5, 3000),
 }
 
 
@@ -110,7 +141,17 @@ def copies(old: nn.Sequential, new: nn.Sequential, seed: int) -> nn.Module:
     return new
 
 
-def covariance(old: nn.Sequential, new: nn.Sequential, seed: int) -> nn.Module:
+def noisy(net: nn.Module, seed: int) -> nn.Module:
+    """Add noise to all matrices and kernels, of a fiftieth of their spread, in place."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for value in net.parameters():
+            if value.ndim > 1:
+                value += 0.02 * value.std() * torch.randn(value.shape, generator=generator)
+    return net
+
+
+def covariance(old: nn.Module, new: nn.Module, seed: int) -> nn.Module:
     """Draw the filters of each convolution with the covariance over positions of the trained ones."""
     generator = torch.Generator().manual_seed(seed)
     for own, wide in _layers(old, new):
@@ -140,8 +181,9 @@ def pruned(old: nn.Sequential, new: nn.Sequential, seed: int) -> nn.Module:
     return new
 
 
-def _layers(old: nn.Sequential, new: nn.Sequential) -> list[tuple[Any, Any]]:
-    return [(a, b) for a, b in zip(old, new, strict=True) if isinstance(a, nn.Conv2d | nn.Linear)]
+def _layers(old: nn.Module, new: nn.Module) -> list[tuple[Any, Any]]:
+    others = dict(new.named_modules())
+    return [(own, others[name]) for name, own in old.named_modules() if isinstance(own, nn.Conv2d | nn.Linear)]
 
 
 def starts(task: Task, trained: nn.Module) -> dict[str, Callable[[int], nn.Module]]:
@@ -159,30 +201,37 @@ def starts(task: Task, trained: nn.Module) -> dict[str, Callable[[int], nn.Modul
         "white": lambda seed: rainbow.white().sample(inputs, width=factor, seed=seed),
         "random": built,
     }
-    if isinstance(trained, nn.Sequential):
-        found["covariance"] = lambda seed: covariance(trained, built(seed), seed)  # type: ignore[arg-type]
-        if factor > 1:
-            found["copies"] = lambda seed: copies(trained, built(seed), seed)  # type: ignore[arg-type]
-        else:
-            found["pruned"] = lambda seed: pruned(trained, built(seed), seed)  # type: ignore[arg-type]
+    if sum(isinstance(module, nn.Conv2d) for module in trained.modules()) > 1:
+        found["covariance"] = lambda seed: covariance(trained, built(seed), seed)
     if factor > 1:
         found["small"] = lambda seed: copy.deepcopy(trained)
+        if isinstance(trained, nn.Sequential):
+            found["copies"] = lambda seed: copies(trained, built(seed), seed)  # type: ignore[arg-type]
+        else:
+            found["copies"] = lambda seed: noisy(rainbow.sample(inputs, width=factor, draw="identity"), seed)
+        return found
+    if isinstance(trained, nn.Sequential):
+        found["pruned by norm"] = lambda seed: pruned(trained, built(seed), seed)  # type: ignore[arg-type]
+    if importlib.util.find_spec("torch_pruning") is not None:
+        # Where the streams keep theirs, more of the others go, so that an image costs as much.
+        ratio = 1 - factor if task.trained is None else 1 - factor**2
+        found["pruned"] = lambda seed: pruned_channels(trained, inputs[0][:2], ratio)
     return found
 
 
-def curve(net: nn.Module, task: Task, rate: float, seed: int, times: float) -> list[tuple[float, float]]:
-    """Train a network; return its accuracies, validation and test, after so many times the epochs of `EPOCHS`."""
+def curve(net: nn.Module, task: Task, rate: float, seed: int, times: float) -> tuple[float, list[float]]:
+    """Train a network; return its accuracy on validation images at the end, and on test images along `EPOCHS`."""
     n = len(task.train.targets)
     generator = torch.Generator().manual_seed(seed)
     marks = [round(times * epochs * n / BATCH) for epochs in EPOCHS]
-    optimizer, steps, found = task.optimizer(net.parameters(), lr=rate), 0, []
+    optimizer, steps, found = task.optimizer(net.requires_grad_().parameters(), lr=rate), 0, []
     inputs, targets = task.train.normalise(task.train.inputs), task.train.targets
     while True:
         for chosen in torch.randperm(n, generator=generator).split(BATCH):
             if steps in marks:
-                found += [(_accuracy(net, task.validation), _accuracy(net, task.test))] * marks.count(steps)
+                found += [_accuracy(net, task.test)] * marks.count(steps)
             if steps == marks[-1]:
-                return found
+                return _accuracy(net, task.validation), found
             net.train()
             optimizer.zero_grad()
             functional.cross_entropy(net(inputs[chosen]), targets[chosen]).backward()
@@ -205,11 +254,13 @@ def flops(net: nn.Module, example: Tensor) -> int:
 
 
 def trained_network(task: Task) -> nn.Module:
-    """Train the network that is grown or shrunk, its rate chosen like the others'."""
+    """Return the network that is grown or shrunk; its rate, where it is trained here, is chosen like the others'."""
+    if task.trained is not None:
+        return task.trained
     best: tuple[float, nn.Module] | None = None
     for rate in task.rates:
         net = task.build(width=task.old, seed=0)
-        accuracy, _ = curve(net, task, rate, 0, task.epochs / EPOCHS[-1])[-1]
+        accuracy, _ = curve(net, task, rate, 0, task.epochs / EPOCHS[-1])
         best = (accuracy, net) if best is None or accuracy > best[0] else best
     assert best is not None
     return best[1]
@@ -227,17 +278,16 @@ def measure(part: str, a: argparse.Namespace, found: dict[str, Any], write: Call
         times = ratio if name == "small" else 1.0
         known = own.get(name, {"scores": {}})
         scores = {float(rate): score for rate, score in known["scores"].items()}
-        runs: dict[float, list[tuple[float, float]]] = {}
+        runs: dict[float, list[float]] = {}
         wanted = list(task.rates) if not scores else [_beyond(scores)]
         while wanted[0] and len(scores) < MOST:
             for rate in wanted:
-                runs[rate] = curve(start(0), task, rate, 0, times)
-                scores[rate] = runs[rate][-1][0]
+                scores[rate], runs[rate] = curve(start(0), task, rate, 0, times)
             wanted = [_beyond(scores)]
         rate = max(scores, key=lambda rate: scores[rate])
         if known.get("rate") != rate:
-            found_runs = [runs[rate], *(curve(start(seed), task, rate, seed, times) for seed in range(1, a.seeds))]
-            known = {"rate": rate, "curves": [[test for _, test in run] for run in found_runs]}
+            others = (curve(start(seed), task, rate, seed, times)[1] for seed in range(1, a.seeds))
+            known = {"rate": rate, "curves": [runs[rate], *others]}
         own[name] = known | {"scores": {f"{rate:g}": scores[rate] for rate in sorted(scores)}}
         print(part, name, own[name], flush=True)
         write()

@@ -11,6 +11,9 @@ NAMES = {
     "cnn-4": "The tutorial's convolutional network, ×4",
     "cnn-half": "The tutorial's convolutional network, ×½",
     "vit-2": "The digits' transformer, ×2",
+    "vit-half": "The digits' transformer, ×½",
+    "resnet20-2": "A public ResNet-20, ×2",
+    "resnet20-half": "A public ResNet-20, ×½",
 }
 
 IMAGES, DIGITS = 2000, 497
