@@ -213,6 +213,19 @@ def test_a_law_without_directions_has_no_rank_to_choose(rainbow: rn.Rainbow, dig
     assert [law.rank for law in small.laws.values()] == [0, 0]
 
 
+def test_where_no_direction_fits_into_the_bytes_laws_are_noise_about_their_means(
+    rainbow: rn.Rainbow, digits: tuple[data.Images, data.Images], tmp_path: Path
+) -> None:
+    with pytest.raises(RainbowError, match="bytes: 1000 are too few; the file has ") as error:
+        rainbow.canonical(digits[0], bytes=1000, precision="int8")
+    least = int(str(error.value).split("the file has ")[1].split()[0])
+    small = rainbow.canonical(digits[0], bytes=least, precision="int8")
+    assert [law.rank for law in small.laws.values()] == [0, 0]
+    assert small.save(tmp_path / "file") <= least
+    inputs = digits[1].normalise(digits[1].inputs[:8])
+    assert torch.equal(rn.load(tmp_path / "file").reference(inputs), small.reference(inputs))
+
+
 def test_noise_takes_the_place_of_the_directions_that_are_cut(
     rainbow: rn.Rainbow, digits: tuple[data.Images, data.Images], tmp_path: Path
 ) -> None:

@@ -147,7 +147,7 @@ def ranks_in_bytes(
         inputs: Images to measure on.
 
     Raises:
-        RainbowError: If the file is larger with one direction a population.
+        RainbowError: If the file is larger without any direction.
     """
     lists = {name: _grid(len(own.factor)) for name, own in found.items()}
     errors = {name: _errors(rainbow, network, name, own, lists[name], inputs) for name, own in found.items()}
@@ -191,11 +191,11 @@ def _steps(name: str, ranks: Sequence[int], errors: Sequence[float], each: float
 
 
 def _grid(most: int) -> list[int]:
-    """Return ranks from 1 on in steps of about one half; 0 where there is no direction."""
+    """Return 0, where a law is noise about its mean, and ranks from 1 on in steps of about one half."""
     if most == 0:
         return [0]
     ranks = {min(most, round(1.5**k)) for k in range(math.ceil(math.log(max(most, 2), 1.5)) + 1)}
-    return sorted(ranks | {most})
+    return sorted(ranks | {0, most})
 
 
 def _errors(
