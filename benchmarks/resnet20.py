@@ -175,8 +175,10 @@ def widths(bench: Bench, seeds: list[int]) -> None:
         if bench.only not in label:
             continue
         for seed in seeds:
-            bench.measure("widths", "antithetic draws", ONE_RIDGE, label=label, width=width, seed=seed)
-        bench.measure("widths", "white", ONE_RIDGE, white=True, label=label, width=width, seed=seeds[0])
+            bench.measure("widths", "chosen ridges", rn.BEST, label=label, width=width, seed=seed)
+        bench.measure("widths", "white, chosen ridges", rn.BEST, white=True, label=label, width=width, seed=seeds[0])
+    identity = rn.BEST.but(draw="identity")
+    bench.measure("widths", "identity baseline", identity, label="×1", width=1.0, seed=seeds[0])
 
 
 def smoothed(bench: Bench, seeds: list[int]) -> None:

@@ -20,6 +20,7 @@ CONTROLS = {
     "white, rotation": ("+ joint",),
     "white, least squares": ("+ least squares", "+ antithetic draws"),
     "white": ("antithetic draws",),
+    "white, chosen ridges": ("+ chosen ridges", "chosen ridges"),
 }
 """The white controls, and what they are the control of: the same but for the law."""
 

@@ -79,7 +79,7 @@ class PairMoments:
         self.layer, self.left_self, self.right_self, self.means = layer, left_self, right_self, means
         self._fitted: list[CrossMoment] = []
         self._held: list[CrossMoment] = []
-        self._summed = False
+        self._summed = self._checked = False
 
     def add(self, left: Inexact[Tensor, "g n d"], right: Inexact[Tensor, "g n e"], *, held: bool) -> None:
         """Add paired rows of every group, of images that are fitted to or held out."""
@@ -105,7 +105,11 @@ class PairMoments:
             AlignmentError: If activations are dead or not finite, naming the layer.
         """
         self._sum()
-        return [moment.check(f"layer {self.layer!r}") for moment in self._fitted]
+        if not self._checked:
+            for moment in self._fitted:
+                moment.check(f"layer {self.layer!r}")
+            self._checked = True
+        return self._fitted
 
     @property
     def held(self) -> list[CrossMoment] | None:

@@ -65,20 +65,22 @@ class CrossMoment:
         self.left_dim, self.right_dim = left_dim, right_dim
         self.dtype, self.device = dtype, torch.device(device)
         self.count = 0
-        zeros = {"dtype": dtype, "device": self.device}
-        real = {"dtype": torch.float64, "device": self.device}
+        zero = torch.zeros((), dtype=dtype, device=self.device)
+        real = torch.zeros((), dtype=torch.float64, device=self.device)
+        # A sum of nothing is one zero, expanded: it takes no memory until its first rows come.
+        self._begun: set[str] = set()
         self._sums: dict[str, Tensor] = {
-            "cross": torch.zeros(left_dim, right_dim, **zeros),
-            "left_second": torch.zeros(left_dim, **real),
-            "right_second": torch.zeros(right_dim, **real),
+            "cross": zero.expand(left_dim, right_dim),
+            "left_second": real.expand(left_dim),
+            "right_second": real.expand(right_dim),
         }
         if left_self:
-            self._sums["left"] = torch.zeros(left_dim, left_dim, **zeros)
+            self._sums["left"] = zero.expand(left_dim, left_dim)
         if right_self:
-            self._sums["right"] = torch.zeros(right_dim, right_dim, **zeros)
+            self._sums["right"] = zero.expand(right_dim, right_dim)
         if means:
-            self._sums["left_mean"] = torch.zeros(left_dim, **zeros)
-            self._sums["right_mean"] = torch.zeros(right_dim, **zeros)
+            self._sums["left_mean"] = zero.expand(left_dim)
+            self._sums["right_mean"] = zero.expand(right_dim)
 
     def update(self, left: Inexact[Tensor, "n d"], right: Inexact[Tensor, "_n e"]) -> CrossMoment:
         """Add paired rows.
@@ -168,15 +170,15 @@ class CrossMoment:
             dtype=self.dtype,
             device=self.device,
         )
-        other.count = self.count
+        other.count, other._begun = self.count, set(other._sums)
         sides = {"cross": ("left", "right"), "left": ("left", "left"), "right": ("right", "right")}
-        for name, total in other._sums.items():
+        for name in other._sums:
             if name in sides:
                 a, b = (means[side] for side in sides[name])
-                total += self._sums[name] - self.count * torch.outer(a, b.conj())
+                other._sums[name] = self._sums[name] - self.count * torch.outer(a, b.conj())
             else:
                 square = means[name.removesuffix("_second")].abs().square()
-                total += (self._sums[name] - self.count * square).clamp(min=0.0)
+                other._sums[name] = (self._sums[name] - self.count * square).clamp(min=0.0)
         return other
 
     @property
@@ -195,6 +197,7 @@ class CrossMoment:
             total, *sums = sum_over_ranks([count, *self._sums.values()])
             self.count = round(total.item())
             self._sums = dict(zip(self._sums, sums, strict=True))
+            self._begun = set(self._sums)
         return self
 
     def check(self, name: str) -> CrossMoment:
@@ -211,7 +214,7 @@ class CrossMoment:
         """
         if self.count == 0:
             raise AlignmentError(f"{name}: no activations were seen; the loader must yield at least one batch")
-        if not all(torch.isfinite(value).all() for value in self._sums.values()):
+        if not all(value.sum().isfinite() for value in self._sums.values()):  # NaN and Inf stay, whatever is added
             raise AlignmentError(
                 f"{name}: activations are not finite (NaN or Inf) on {self._bad_channels()}; "
                 "check the inputs, or lower the scale of the layers before"
@@ -236,7 +239,12 @@ class CrossMoment:
 
     def _add(self, name: str, value: Tensor) -> None:
         total = self._sums[name]
-        total += value.to(device=total.device, dtype=total.dtype)
+        value = value.to(device=total.device, dtype=total.dtype)
+        if name in self._begun:
+            total += value
+        else:
+            self._sums[name] = value
+            self._begun.add(name)
 
     def _mean(self, name: str) -> Tensor:
         if name not in self._sums:
