@@ -82,3 +82,7 @@ def last(metadata) -> dict:
 def source(metadata) -> dict:
     """Return the input, as an argument."""
     return {"node": metadata["program"]["nodes"][0]["name"]}
+
+
+def code(ran) -> str:
+    return f"__import__('os').mkdir('{ran}')"

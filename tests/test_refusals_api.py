@@ -16,9 +16,9 @@ HERE = Path(__file__).parent
 @pytest.fixture(scope="module")
 def outcomes() -> list[dict]:
     """Run the table where no hook of the tests checks annotations before the library does."""
-    source = str(Path(rainbownet.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(HERE / "refusals.py")]
+    paths = [str(Path(rainbownet.__file__).parents[1]), str(HERE)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "refusals"]
     return json.loads(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 
 

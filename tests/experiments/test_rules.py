@@ -2,7 +2,10 @@
 
 import pytest
 
-from experiments.cases import CASES, STEADY, THREE, Tables, accuracies, by_width
+from experiments.cases import CASES, SUBJECTS
+from experiments.cases.samples import accuracies
+from experiments.cases.spectra import STEADY, by_width
+from experiments.cases.tables import THREE, Tables
 from rainbownet.experiments import FIGURES, Verdict
 
 RULES = {(figure.name, rule.name): rule for figure in FIGURES.values() for rule in figure.rules}
@@ -11,6 +14,7 @@ RULES = {(figure.name, rule.name): rule for figure in FIGURES.values() for rule 
 def test_every_rule_has_tables_for_every_verdict():
     assert set(CASES) == set(RULES)
     verdicts = {verdict.value for verdict in Verdict}
+    assert len(CASES) == sum(len(subject.CASES) for subject in SUBJECTS)
     assert all(set(tables) == verdicts and all(tables.values()) for tables in CASES.values())
 
 

@@ -1,0 +1,1 @@
+"""Bad calls of the public API, by subject: `python -m refusals` makes them and writes what each did."""
