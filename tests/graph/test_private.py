@@ -127,3 +127,32 @@ def test_a_shared_activation_in_place_changes_what_is_read_later():
     network = Network(net, IMAGES)
     torch.testing.assert_close(network.traced(IMAGES), net(IMAGES))
     assert net.act.inplace
+
+
+class Recording(nn.Module):
+    """What it returns was recorded by a hook that it sets at the first call, as models of transformers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(4, 8), nn.Linear(8, 3)
+        self._output_capturing_hooks_installed = False
+        self.seen: list = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self._output_capturing_hooks_installed:
+            self.body.register_forward_hook(lambda _module, _inputs, output: self.seen.append(output))
+            self._output_capturing_hooks_installed = True
+        self.seen.clear()
+        self.body(x)
+        return self.head(self.seen[-1].tanh())
+
+
+def test_a_model_that_records_by_hooks_of_its_own_is_traced_after_it_was_run():
+    class Body(nn.Linear):
+        """No leaf of torch.fx, so that hooks see it."""
+
+    net = Recording()
+    net.body = Body(4, 8)
+    net(IMAGES)
+    net.seen.clear()
+    assert [p.name for p in Network(net, IMAGES).populations if not p.frozen] == ["body"]

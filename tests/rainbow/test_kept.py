@@ -95,7 +95,21 @@ class WholeBatch(nn.Module):
         return self.head(self.hidden(self.memory(self.first(x))).relu())
 
 
-NETS = (Cumulated, Recurrent, TwoAxes, Outer, Summed, EveryOther, WholeBatch)
+class GroupsInPart(nn.Module):
+    """A convolution of groups that reads some channels that are kept and some that are drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.groups = nn.Conv1d(3, 8, 1), nn.Conv1d(8, 8, 1, groups=2)
+        self.hidden, self.head = nn.Linear(32, 16), nn.Linear(16, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x.unflatten(1, (3, 4)))
+        z = self.groups(y).relu() + y[:, :4].cumsum(1).tile(1, 2, 1)
+        return self.head(self.hidden(z.flatten(1)).relu())
+
+
+NETS = (Cumulated, Recurrent, TwoAxes, Outer, Summed, EveryOther, WholeBatch, GroupsInPart)
 EACH = pytest.mark.parametrize("build", NETS, ids=[build.__name__ for build in NETS])
 
 

@@ -60,6 +60,8 @@ def private_copy(module: nn.Module) -> nn.Module:
         for name, value in vars(child).items():
             if name.endswith("_hooks") and isinstance(value, dict):
                 value.clear()
+        if "_output_capturing_hooks_installed" in vars(child):  # transformers: what it records, it records by hooks
+            setattr(child, "_output_capturing_hooks_installed", False)  # noqa: B010
     return result.requires_grad_(False)
 
 

@@ -145,10 +145,11 @@ def _convolution(
     ids = p.index(weight, write, None)
     if groups > 1:
         node.meta["grouped"] = True
-        p.tag_groups(ids, groups, (weight, "out"))
         inputs = p.axis_label(source, 1)
-        if inputs is not None:
-            p.tag_groups(inputs, groups, (weight, "in"))
+        for part, side in ((ids, "out"), (inputs, "in")):
+            if part is not None:
+                p.tag_groups(part, groups, (weight, side))
+                p.same_width(node, part.reshape(groups, -1))
     if bias is not None:
         p.index(bias, 0, ids)
     if module is not None:
