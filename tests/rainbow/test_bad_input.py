@@ -177,6 +177,23 @@ def test_a_dead_layer_is_named():
         rainbow.sample([IMAGES])
 
 
+def test_a_layer_of_a_sample_that_is_dead_by_chance_is_named_and_gives_its_offset():
+    net = mlp(nn.ReLU(), nn.Linear(16, 2), nn.ReLU(), nn.Linear(2, 16), nn.ReLU())
+    with torch.no_grad():
+        net[2].bias.copy_(torch.tensor([10.0, -10.0]))  # a drawn neuron is on for all images or for none
+    rainbow = rn.fit(net, [IMAGES])
+    dead = []
+    for seed in range(8):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            drawn = rainbow.sample([IMAGES], width={"2": 0.5}, seed=seed)
+        named = [str(w.message) for w in said if "layer '4': the 1 sampled channels" in str(w.message)]
+        constant = torch.allclose(drawn(IMAGES), drawn(IMAGES[:1]), atol=1e-5)
+        assert len(named) == constant
+        dead.append(constant)
+    assert 0 < sum(dead) < len(dead)
+
+
 def test_a_layer_of_zeros_is_warned_of_when_it_is_fitted():
     net = mlp()
     with torch.no_grad():

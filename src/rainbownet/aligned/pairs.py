@@ -73,10 +73,21 @@ class PairMoments:
             the quality of a map whose columns are not orthogonal. Of held-out images it always is, so that they
             measure any map.
         means: Whether the means of both are kept, for centred moments.
+        dead: Whether the other network's activations may be zero on all rows, as a few neurons drawn at random can be:
+            `choose` warns then, and gives the zero map.
     """
 
-    def __init__(self, layer: str, *, left_self: bool = False, right_self: bool = True, means: bool = False) -> None:
+    def __init__(
+        self,
+        layer: str,
+        *,
+        left_self: bool = False,
+        right_self: bool = True,
+        means: bool = False,
+        dead: bool = False,
+    ) -> None:
         self.layer, self.left_self, self.right_self, self.means = layer, left_self, right_self, means
+        self.dead = dead
         self._fitted: list[CrossMoment] = []
         self._held: list[CrossMoment] = []
         self._summed = self._checked = False
@@ -107,7 +118,7 @@ class PairMoments:
         self._sum()
         if not self._checked:
             for moment in self._fitted:
-                moment.check(f"layer {self.layer!r}")
+                moment.check(f"layer {self.layer!r}", dead=self.dead)
             self._checked = True
         return self._fitted
 
@@ -140,7 +151,20 @@ class PairMoments:
         """
         moments = self._enough()
         held = self.held or [None] * len(moments)
-        return [alignment.choose(moment, own) for moment, own in zip(moments, held, strict=True)]
+        alive = [moment.right_energy > 0 for moment in moments]
+        if not all(alive):
+            size, number = moments[0].right_dim, alive.count(False)
+            warnings.warn(
+                f"layer {self.layer!r}: the {size} sampled channels that it reads"
+                f"{f' in {number} of {len(alive)} groups' if len(alive) > 1 else ''} are zero on all "
+                f"{moments[0].count} rows, so it gives its offset alone; another seed or width draws others",
+                RainbowWarning,
+                stacklevel=3,
+            )
+        return [
+            alignment.choose(moment, own) if lives else Choice(torch.zeros_like(moment.cross))
+            for moment, own, lives in zip(moments, held, alive, strict=True)
+        ]
 
     def _enough(self) -> list[CrossMoment]:
         """Return the moments of fitted images; warn where they are few."""

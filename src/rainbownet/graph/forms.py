@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import fx
+from torch import Tensor, fx
 
 _PRODUCTS = (torch.matmul, torch.mm, operator.matmul, "matmul", "mm")
 _TRANSPOSES: dict[Any, tuple[tuple[Any, ...], ...]] = {
@@ -42,6 +42,21 @@ def with_plain_forms(graph: fx.Graph) -> None:
             _replace(node, graph, "call_method", "transpose", (node.args[0], -2, -1))
     for node in reversed(list(graph.nodes)):
         if node.target is getattr and not node.users:
+            graph.erase_node(node)
+
+
+def without_casts(graph: fx.Graph, values: Mapping[fx.Node, Any]) -> None:
+    """Leave out casts of parameters that give them back as they are, in place: norms that would be in single precision.
+
+    Args:
+        graph: A traced graph.
+        values: The values of its nodes on an example.
+    """
+    for node in list(graph.nodes):
+        source = node.args[0] if node.op.startswith("call_") and node.args else None
+        is_parameter = isinstance(source, fx.Node) and source.op == "get_attr"
+        if is_parameter and isinstance(values.get(node), Tensor) and values[node] is values.get(source):
+            node.replace_all_uses_with(source)
             graph.erase_node(node)
 
 

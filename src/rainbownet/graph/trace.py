@@ -16,7 +16,7 @@ from rainbownet.errors import ArchitectureError, RainbowError
 from rainbownet.graph.baked import with_baked_weights
 from rainbownet.graph.exported import CONSTANT, export, is_exported, of_torch
 from rainbownet.graph.factors import with_factors
-from rainbownet.graph.forms import with_listed_parts, with_plain_forms, with_sizes_apart
+from rainbownet.graph.forms import with_listed_parts, with_plain_forms, with_sizes_apart, without_casts
 from rainbownet.graph.inputs import Batch, Named, given, run, taken
 from rainbownet.graph.module import graph_module, with_norm_modules
 from rainbownet.graph.multihead import EXPANDED, attend, is_written_out
@@ -228,6 +228,7 @@ def copy_and_trace(
     _keep_constants(root, graph)
     if baked := with_baked_weights(root, graph):
         warn_of_baked(root, [f"{name} (computed in the forward pass)" for name in baked])
+    without_casts(graph, tracer.values)
     with_norm_modules(root, graph)
     with_plain_forms(graph)
     with_listed_parts(graph, tracer.values)

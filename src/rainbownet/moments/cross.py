@@ -200,11 +200,12 @@ class CrossMoment:
             self._begun = set(self._sums)
         return self
 
-    def check(self, name: str) -> CrossMoment:
+    def check(self, name: str, *, dead: bool = False) -> CrossMoment:
         """Refuse a moment that no map can be computed from.
 
         Args:
             name: The layer or space the rows belong to, for the message.
+            dead: Whether the right side may be zero on every row: the zero map is as good as any then.
 
         Returns:
             This moment.
@@ -220,7 +221,7 @@ class CrossMoment:
                 "check the inputs, or lower the scale of the layers before"
             )
         for side, energy in (("reference", self.left_energy), ("sampled network", self.right_energy)):
-            if energy == 0.0:
+            if energy == 0.0 and not (dead and side == "sampled network"):
                 raise AlignmentError(
                     f"{name}: activations of the {side} are zero on all {self.count} rows; "
                     "every channel is dead and nothing can be aligned"

@@ -80,7 +80,8 @@ class SampleAligner(Visitor):
             if key not in self._aligned:
                 wider = map_size(other, preset.flatten) > map_size(reader, preset.flatten)
                 keep = preset.alignment.needs_right_self or (measure and wider)
-                self._aligned[key] = _Aligned(reader, other, True, PairMoments(reader.layer, right_self=keep))
+                moments = PairMoments(reader.layer, right_self=keep, dead=True)
+                self._aligned[key] = _Aligned(reader, other, True, moments)
             self._aligned[key].real &= not unaligned[reader.parameter].is_complex()
             self._waiting[reader.parameter] = self._aligned[key]
         self._used = {node: self._parameters_read_by(node) for node in reference.traced.graph.nodes}
@@ -188,7 +189,7 @@ class SampleAligner(Visitor):
             choices = own.moments.choose(self.preset.alignment)
             own.maps = torch.stack([choice.map for choice in choices])
             energies = [sum(getattr(m, side) for m in own.moments.fitted) for side in ("left_energy", "right_energy")]
-            own.scale = math.sqrt(energies[0] / energies[1])
+            own.scale = math.sqrt(energies[0] / energies[1]) if energies[1] else 1.0
             fitted, held = own.moments.quality(own.maps)
             found = fitted if held is None else held
             own.row = {
