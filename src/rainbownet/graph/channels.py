@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from torch import Tensor, fx, nn
 
 from rainbownet.errors import UnsupportedOp
@@ -192,17 +191,17 @@ class Channels:
         """Return the channel indices along one axis of a node's value, or nothing if the axis is plain.
 
         Raises:
-            UnsupportedOp: If the channels are spread over several axes.
+            UnsupportedOp: If the channels are spread over several axes, or two kinds of them lie along this one.
         """
         size = self.values[node].shape[dim]
-        for label in self.labels_of(node):
-            if label.shape[dim] == size and (size > 1 or label.size == 1):
-                if label.size != size:
-                    raise self.unsupported(
-                        node, f"its channels are spread over several axes {label.shape}, one is read"
-                    )
-                return label.ravel()
-        return None
+        along = [x for x in self.labels_of(node) if x.shape[dim] == size and (size > 1 or x.size == 1)]
+        for label in along:
+            if label.size != size:
+                raise self.unsupported(node, f"its channels are spread over several axes {label.shape}, one is read")
+        drawn = [label for label in along if not self.is_frozen(label)]
+        if len(drawn) > 1:
+            raise self.unsupported(node, "its axis is made of pairs of channels; only single channels are read")
+        return (drawn or along)[0].ravel() if along else None
 
     def unsupported(self, node: fx.Node, need: str) -> UnsupportedOp:
         """Return the error for a node that cannot be handled."""
@@ -309,6 +308,35 @@ class Channels:
         self.freeze_late(Kept(node, why, np.concatenate([*labels, np.zeros(0, dtype=np.int64)]), tuple(names)))
         return _unlabelled(self.values[node])
 
+    def several(self, node: fx.Node) -> Labels:
+        """Return the labels of a node's value but for single channels, which are frozen: code may count on one."""
+        for label in self.labels_of(node):
+            if label.size == 1:
+                self.ties.freeze(label)
+        return tuple(label for label in self.labels_of(node) if label.size > 1)
+
+    def is_counted(self, label: Ids, axis: int) -> bool:
+        """Whether the number of entries of a label along an axis is that of its channels, not that of its rows.
+
+        Rows are what an axis of channels was taken apart into, or channels that were stacked: heads, queries and keys.
+        """
+        long = [i for i, size in enumerate(label.shape) if size > 1]
+        if len(long) < 2 or axis % label.ndim not in long:
+            return axis % label.ndim in long
+        entries = np.moveaxis(label, axis, -1).reshape(-1, label.shape[axis])[0]
+        known = [rows for _, rows in self.rows if np.isin(entries, rows).all()]
+        if not known:
+            return axis % label.ndim == long[-1]
+        return any(np.isin(entries, row).sum() > 1 for rows in known for row in rows)
+
+    def tell_rows_apart(self, node: fx.Node, label: Ids, axes: Sequence[int]) -> None:
+        """Declare that the neurons of different entries along some axes of a label differ in law."""
+        axes = [axis for axis in axes if label.shape[axis] > 1]
+        if axes:
+            rows = np.moveaxis(label, axes, range(len(axes)))
+            for i, row in enumerate(rows.reshape(-1, *rows.shape[len(axes) :])):
+                self.ties.tag(row, (node.name, i))
+
     def is_frozen(self, label: Ids) -> bool:
         """Whether channels are known by now to be kept trained."""
         return bool(self.ties.frozen_by_now(label).all())
@@ -339,29 +367,6 @@ class Channels:
         for g, part in enumerate(np.split(ids, groups)):
             self.ties.tag(part, (mark, g))
 
-    def join(self, nodes: Sequence[fx.Node], shape: torch.Size) -> Labels:
-        """Tie the labels of tensors combined elementwise by broadcasting, and return those of the result."""
-        merged: dict[tuple[int, ...], Ids] = {}
-        aligned = [(node, _aligned(label, len(shape))) for node in nodes for label in self.labels_of(node)]
-        for node, label in aligned:
-            axes = _long_axes(label)
-            own = (1,) * (len(shape) - self.values[node].ndim) + tuple(self.values[node].shape)
-            if not axes and any(mine == 1 < size for mine, size in zip(own, shape, strict=True)):
-                self.ties.freeze(label)  # one channel spread over many: there can be no two of it
-                continue
-            if axes in merged:
-                self.ties.tie(merged[axes], label)
-            else:
-                merged[axes] = label
-        for axes, label in merged.items():
-            for other in nodes:
-                own = tuple(self.values[other].shape)
-                own = (1,) * (len(shape) - len(own)) + own
-                covered = any(node is other and _long_axes(known) == axes for node, known in aligned)
-                if not covered and axes and all(own[i] > 1 for i in axes):
-                    self.ties.freeze(label)
-        return tuple(merged.values())
-
     def _parameter(self, name: str) -> IndexedParameter:
         if name not in self.parameters:
             self.parameters[name] = IndexedParameter(tuple(fetch(self.module, name).shape))
@@ -379,11 +384,3 @@ def flat_labels(labels: Any) -> Iterator[Ids]:
 
 def _unlabelled(value: Any) -> Any:
     return [_unlabelled(part) for part in value] if isinstance(value, (tuple, list)) else ()
-
-
-def _aligned(label: Ids, ndim: int) -> Ids:
-    return label.reshape((1,) * (ndim - label.ndim) + label.shape)
-
-
-def _long_axes(label: Ids) -> tuple[int, ...]:
-    return tuple(i for i, size in enumerate(label.shape) if size > 1)

@@ -211,6 +211,13 @@ class Network:
         network = Network(root, self.example, head=self.head, output=self.output, traced=traced)
         mine = {p.key: int(np.floor(f * len(p) + 0.5)) for p, f in zip(self.populations, factors, strict=True)}
         theirs = {p.key: len(p) for p in network.populations}
+        read = {r.parameter: (r.outer, r.inner) for r in network.readers if not r.frozen}
+        if mine == theirs and any(
+            read.get(r.parameter, (r.outer, r.inner)) != (r.outer, r.inner) for r in self.readers
+        ):
+            raise ArchitectureError(
+                f"width {width!r}: a layer of the resized network reads its channels in another order"
+            )
         if mine != theirs:
             differ = sum(mine.get(key) != theirs.get(key) for key in mine.keys() | theirs.keys())
             raise ArchitectureError(

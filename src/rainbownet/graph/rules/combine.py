@@ -101,9 +101,9 @@ def _split(p: Channels, node: fx.Node, dim: int) -> list[Labels]:
 
 
 def _along(p: Channels, source: fx.Node, dim: int) -> Ids | None:
-    """Return the channels along an axis, those at the first entry of the others."""
+    """Return the channels along an axis whose number is theirs, those at the first entry of the others."""
     for label in p.labels_of(source):
-        if label.shape[dim] > 1:
+        if label.shape[dim] > 1 and p.is_counted(label, dim):
             return np.moveaxis(label, dim, -1).reshape(-1, label.shape[dim])[0]
     return None
 

@@ -306,7 +306,7 @@ def _rows(p: Channels, node: fx.Node, source: fx.Node, repeats: int) -> Ids | No
 
 
 def _live(p: Channels, source: fx.Node) -> list[Ids]:
-    return [label for label in p.labels_of(source) if label.size > 1 and not p.is_frozen(label)]
+    return [label for label in p.several(source) if not p.is_frozen(label)]
 
 
 def _operand(node: fx.Node, position: int, *names: str) -> fx.Node:

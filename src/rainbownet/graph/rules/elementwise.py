@@ -1,9 +1,13 @@
 """Operations that act entry by entry: they tie the channels of all their inputs."""
 
+from typing import Any
+
 import numpy as np
 from torch import Tensor, fx, nn
 
+from rainbownet.graph.broadcasting import broadcast
 from rainbownet.graph.channels import Channels, Labels
+from rainbownet.graph.nodes import operation_name
 from rainbownet.graph.rules.table import register
 
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -27,7 +31,7 @@ def elementwise(p: Channels, node: fx.Node) -> Labels:
     if numbers:
         p.computed_sizes(node, numbers)
     tensors = [n for n in node.all_input_nodes if isinstance(p.values[n], Tensor)]
-    return p.join(tensors, p.values[node].shape)
+    return broadcast(p, node, tensors, p.values[node].shape)
 
 
 @register("type_as", channelwise=True, linear=True)
@@ -60,8 +64,20 @@ def typed(p: Channels, node: fx.Node) -> Labels:
 
 @register("softmax", "log_softmax", "normalize", nn.Softmax, nn.LogSoftmax, nn.Softmax2d)
 def equivariant(p: Channels, node: fx.Node) -> Labels:
-    """Pass the labels on: the operation commutes with permutations of the channels."""
-    return p.labels_of(node.all_input_nodes[0])
+    """Pass the labels on: the operation commutes with permutations of the channels.
+
+    Over parts of an axis of channels (paths, pieces) it does with those that move the channels of all parts alike.
+    """
+    source = node.all_input_nodes[0]
+    module: Any = p.target(node) if node.op == "call_module" else None
+    position, default = (2, 1) if operation_name(node.target) == "normalize" else (1, None)
+    dim = p.argument(node, position, "dim", default) if module is None else getattr(module, "dim", -3)
+    for label in p.labels_of(source):
+        if not isinstance(dim, int):
+            p.mixes(node, label, "the axis that it goes over must be given as a number")
+        elif label.shape[dim] > 1 and not p.is_counted(label, dim):
+            p.ties.link(label.take([0], dim), label)
+    return p.labels_of(source)
 
 
 @register(nn.GLU, "glu")

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, fx
 
+from rainbownet.graph.broadcasting import broadcast
 from rainbownet.graph.channels import Channels, Labels
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
@@ -41,7 +42,7 @@ def extremum(p: Channels, node: fx.Node) -> Any:
     """Reduce an axis and say where the largest is, or take the larger of two."""
     if isinstance(p.values[node], Tensor):
         tensors = [n for n in node.all_input_nodes if isinstance(p.values[n], Tensor)]
-        return p.join(tensors, p.values[node].shape) if len(tensors) > 1 else reduction(p, node)
+        return broadcast(p, node, tensors, p.values[node].shape) if len(tensors) > 1 else reduction(p, node)
     return [reduction(p, node), ()]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from torch import fx
 
 from rainbownet.graph.channels import Channels, Labels
-from rainbownet.graph.rules.shape import follow_sizes
+from rainbownet.graph.rules.shape import follow_sizes, taken_apart
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 
@@ -62,12 +62,13 @@ def stack(p: Channels, node: fx.Node) -> Labels:
     dim = p.argument(node, 1, "dim", 0) % p.values[node].ndim
     found: dict[tuple[int, ...], list[Ids]] = {}
     for part in parts:
-        for label in p.labels_of(part):
-            if label.size > 1:
-                found.setdefault(label.shape, []).append(label)
+        for label in p.several(part):
+            found.setdefault(label.shape, []).append(label)
     for labels in found.values():
         if len(labels) < len(parts):
             raise p.unsupported(node, "it stacks tensors with channels along different axes")
+    for labels in found.values():
+        p.same_width(node, np.stack([label.ravel() for label in labels]))
     return tuple(np.stack(labels, axis=dim) for labels in found.values())
 
 
@@ -76,11 +77,9 @@ def unbind(p: Channels, node: fx.Node) -> list[Labels]:
     """Take a tensor apart along an axis."""
     source = node.all_input_nodes[0]
     dim = p.argument(node, 1, "dim", 0) % p.values[source].ndim
+    for i in range(p.values[source].shape[dim]):
+        taken_apart(p, node, source, dim, i)
     return [
-        tuple(
-            np.take(label, i if label.shape[dim] > 1 else 0, axis=dim)
-            for label in p.labels_of(source)
-            if label.size > 1
-        )
+        tuple(np.take(label, i if label.shape[dim] > 1 else 0, axis=dim) for label in p.several(source))
         for i in range(p.values[source].shape[dim])
     ]

@@ -19,12 +19,22 @@ def reshape(p: Channels, node: fx.Node) -> Labels:
     """Reshape the labels; constant sizes in the code follow the number of channels."""
     source = node.all_input_nodes[0]
     old, new = tuple(p.values[source].shape), tuple(p.values[node].shape)
-    labels = tuple(without_repeats(_reshaped(label, old, new)) for label in p.labels_of(source))
+    given = p.labels_of(source) if called(node, p.modules) == "unsqueeze" else p.several(source)
+    labels = tuple(without_repeats(_reshaped(label, old, new)) for label in given)
     if node.op != "call_module" and str(getattr(node.target, "__name__", node.target)) in {"view", "reshape"}:
         follow_sizes(p, node, labels, new)
     if "unflatten" in called(node, p.modules).lower():
         _follow_unflattened(p, node, labels, len(new) - len(old) + 1)
+    for label in labels:
+        _tell_parts_apart(p, node, label)
     return labels
+
+
+def _tell_parts_apart(p: Channels, node: fx.Node, label: Ids) -> None:
+    """Declare that neurons differ in law by the part that they fall in when an axis of channels is taken apart."""
+    *parts, _ = [axis for axis, size in enumerate(label.shape) if size > 1] or [0]
+    if len(np.unique(label)) == label.size:  # else it has positions besides
+        p.tell_rows_apart(node, label, parts)
 
 
 def _follow_unflattened(p: Channels, node: fx.Node, labels: Labels, parts: int) -> None:
@@ -154,6 +164,9 @@ def getitem(p: Channels, node: fx.Node) -> Any:
         given = sum(part is not None for part in parts) - 1
         parts[at : at + 1] = [slice(None)] * (value.ndim - given)
     labels = tuple(label[_index_of_label(label, value, parts)] for label in p.labels_of(source))
+    for axis, part in _taken(parts):
+        if isinstance(part, int):
+            taken_apart(p, node, source, axis, part)
     if computed:  # by sizes that the code computes, which need not follow the number of channels
         axes = [axis for axis, part in _taken(parts) if isinstance(part, int) or part != slice(None)]
         for label in p.labels_of(source):
@@ -162,6 +175,18 @@ def getitem(p: Channels, node: fx.Node) -> Any:
     else:
         _follow_slices(p, node, source, parts)
     return labels
+
+
+def taken_apart(p: Channels, node: fx.Node, source: fx.Node, axis: int, entry: int) -> None:
+    """Declare that one entry along an axis is taken: of channels themselves it has no meaning at other widths."""
+    if p.values[source].shape[axis] == 1:
+        p.several(source)
+    for label in p.labels_of(source):
+        if label.shape[axis] > 1:
+            if p.is_counted(label, axis):
+                p.mixes(node, label, "it takes channels one by one, which have no places at other widths")
+            else:
+                p.ties.tag(label.take(entry, axis), (node.name, entry))
 
 
 def _taken_by_tensors(p: Channels, node: fx.Node, source: fx.Node, parts: list[Any]) -> Labels:
