@@ -59,6 +59,18 @@ def test_the_last_layer_is_the_head_unless_told_otherwise():
     assert heads(Network(net, torch.zeros(2, 4), head=["2"])) == ["2", "4"]
 
 
+def test_what_is_kept_for_want_of_a_rule_is_no_head():
+    class Cumulated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.kept, self.head = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.kept(self.first(x).relu()).cumsum(1))
+
+    assert heads(Network(Cumulated(), torch.zeros(2, 4))) == ["head"]
+
+
 def test_norms_after_a_layer_fold_and_others_do_not():
     first, last = network("norm_first"), network("norm_last")
     assert norms(first, fold=True)["folded"].all()

@@ -9,6 +9,7 @@ from torch import Tensor, fx, nn
 
 from cases import CASES, TOLERANCE, distance
 from rainbownet.errors import ArchitectureError, DataError
+from rainbownet.graph import Network
 from rainbownet.graph.nodes import evaluate, example_values
 from rainbownet.graph.trace import symbolic_trace
 
@@ -127,3 +128,27 @@ def test_forwards_with_checked_shapes_are_traced_and_checked_afterwards():
     torch.testing.assert_close(symbolic_trace(net)(x), net(x))
     with pytest.raises(TypeCheckError):
         net(x[:, :3])
+
+
+class Remembering(nn.Module):
+    """A table looked up once and kept for the next call, as LevIT's biases of attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head, self.table = nn.Linear(4, 8), nn.Linear(8, 3), nn.Parameter(torch.randn(8))
+        self.order = [1, 0, 3, 2, 5, 4, 7, 6]
+        self.cache: dict[str, Tensor] = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        if "table" not in self.cache:
+            self.cache["table"] = self.table[self.order]
+        self.last = self.first(x)
+        return self.head(self.last * self.cache["table"])
+
+
+def test_what_a_forward_pass_remembers_is_not_what_a_trace_was_made_of():
+    net, x = Remembering(), torch.randn(3, 4)
+    network = Network(net, x)
+    assert network.root.cache == {}
+    assert not hasattr(network.root, "last")
+    assert torch.equal(network.like(x).traced(x), net(x))

@@ -150,6 +150,7 @@ class Channels:
         self.mixed: list[tuple[fx.Node, Ids, str]] = []
         self.rows: list[tuple[fx.Node, Ids]] = []
         self.means: list[tuple[fx.Node, Ids]] = []
+        self.outputs: list[Ids] = []
         self.kept: list[Kept] = []
         self.spatial: list[tuple[Ids, Ids, Labels]] = []
         self._pending = {node: str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
@@ -336,6 +337,11 @@ class Channels:
             rows = np.moveaxis(label, axes, range(len(axes)))
             for i, row in enumerate(rows.reshape(-1, *rows.shape[len(axes) :])):
                 self.ties.tag(row, (node.name, i))
+
+    def put_out(self, ids: Ids) -> None:
+        """Declare channels of the outputs, or of a layer that is a head: they are aligned, not drawn."""
+        self.outputs.append(np.ravel(ids))
+        self.ties.freeze(ids)
 
     def is_frozen(self, label: Ids) -> bool:
         """Whether channels are known by now to be kept trained."""

@@ -134,6 +134,11 @@ class Network:
         return self._found.heads
 
     @property
+    def outputs(self) -> frozenset[str]:
+        """The populations that write the outputs or belong to layers that `head` names: aligned, never drawn."""
+        return self._found.outputs
+
+    @property
     def share_drawn(self) -> float:
         """The share of the numbers of all parameters that belong to neurons that are drawn."""
         sizes = {name: value.numel() for name, value in self.traced.named_parameters()}

@@ -52,6 +52,10 @@ class Owners:
     population: Ids
     number: Ids
 
+    def of(self, neurons: Ids) -> list[int]:
+        """Return the positions of the populations of some neuron classes, each once."""
+        return [k for k in np.unique(self.population[neurons]).tolist() if k >= 0]
+
 
 @dataclass(frozen=True)
 class _Runs:

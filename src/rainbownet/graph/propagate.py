@@ -54,6 +54,7 @@ class Propagation:
             activations sees them.
         normed: Those that layer norms see besides.
         heads: The heads of each attention, as names of populations.
+        outputs: The populations that write the outputs, or that were named as heads.
     """
 
     shapes: Mapping[fx.Node, Any]
@@ -72,6 +73,7 @@ class Propagation:
     summed: frozenset[str]
     normed: frozenset[str]
     heads: tuple[Heads, ...]
+    outputs: frozenset[str]
 
 
 def propagate(module: fx.GraphModule, example: Batch, *, heads: Sequence[str] = ()) -> Propagation:
@@ -112,6 +114,7 @@ def propagate(module: fx.GraphModule, example: Batch, *, heads: Sequence[str] = 
         summed := summed_populations(channels, solved, populations, owners),
         summed_populations(channels, solved, populations, owners, norms=True) - summed,
         find_heads(module, solved, populations, owners),
+        frozenset(populations[k].name for ids in channels.outputs for k in owners.of(solved.neuron[ids])),
     )
 
 
@@ -139,7 +142,7 @@ def _labels(channels: Channels, node: fx.Node) -> Any:
     if node.op == "output":
         for result in node.all_input_nodes:
             for label in channels.labels_of(result):
-                channels.ties.freeze(label)
+                channels.put_out(label)
         return ()
     if not _has_tensor(channels.values[node]):
         return ()
@@ -202,7 +205,7 @@ def _freeze_heads(channels: Channels, heads: Sequence[str]) -> None:
             raise ArchitectureError(f"head: no layer {name!r} in the network; its layers are {layers}")
         for parameter in writes:
             for ids in parameter.index.values():
-                channels.ties.freeze(ids)
+                channels.put_out(ids)
 
 
 def _solved_reader(channels: Channels, solved: Solved, read: Reader) -> Reader:

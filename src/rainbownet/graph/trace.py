@@ -18,6 +18,7 @@ from rainbownet.graph.exported import CONSTANT, export, is_exported, of_torch
 from rainbownet.graph.factors import with_factors
 from rainbownet.graph.forms import with_listed_parts, with_plain_forms, with_sizes_apart, without_casts
 from rainbownet.graph.inputs import Batch, Named, given, run, taken
+from rainbownet.graph.leftovers import without_leftovers
 from rainbownet.graph.module import graph_module, with_norm_modules
 from rainbownet.graph.multihead import EXPANDED, attend, is_written_out
 from rainbownet.graph.nodes import evaluate_checked, operation_name
@@ -210,7 +211,7 @@ def copy_and_trace(
     inputs = _inputs(root, example)
     tracer = _Tracer(example, inputs, output)
     try:
-        with _shapes_unchecked():
+        with _shapes_unchecked(), without_leftovers(root):
             graph = tracer.trace(root)
     except Exception as error:
         found = None if example is None else _exported(root, example, output)

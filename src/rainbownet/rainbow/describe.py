@@ -49,7 +49,9 @@ def describe(network: Network, *, fold: bool = True) -> pd.DataFrame:
 
 
 def heads(network: Network) -> list[str]:
-    """Return the layers whose weights are aligned but not drawn: they write frozen channels and read neurons.
+    """Return the layers whose weights are aligned but not drawn: they write the outputs, or `head` named them.
+
+    What is kept trained for want of a rule is no head: `kept_operations` lists it.
 
     Example:
         >>> import torch
@@ -57,8 +59,8 @@ def heads(network: Network) -> list[str]:
         >>> heads(Network(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), torch.zeros(2, 4)))
         ['2']
     """
-    frozen = {name for population in network.populations if population.frozen for name in population.writers}
-    return [reader.layer for reader in network.readers if reader.parameter in frozen]
+    written = {name for p in network.populations if p.name in network.outputs for name in p.writers}
+    return [reader.layer for reader in network.readers if reader.parameter in written]
 
 
 def kept_operations(network: Network) -> pd.DataFrame:

@@ -144,7 +144,7 @@ class _Steps:
         report.facts["Alignment"] = _worded(options["alignment"])
         report.facts["Draw"] = f"{options['draw']}; layers {options['tie']}; maps on {options['flatten']} at a flatten"
         report.facts["Norms"] = str(options["norms"])
-        report.facts["Classifier"] = ", ".join(heads(rainbow.network)) + " (aligned, not drawn)"
+        report.facts["Classifier"] = ", ".join(heads(rainbow.network) or ["none"]) + " (aligned, not drawn)"
         report.facts["Drawn"] = f"{100 * rainbow.network.share_drawn:.1f} % of the parameters"
         if kept := rainbow.network.kept_by:
             report.facts["Kept as trained"] = "; ".join(one.why for one in kept)
