@@ -273,3 +273,15 @@ def test_ties_on_the_diagonal_leave_the_total_gain_at_its_largest(d: int, values
 def test_a_pair_that_is_not_allowed_is_not_taken_for_the_diagonal() -> None:
     gain = torch.tensor([[-torch.inf, 0.0], [0.0, 0.0]], dtype=torch.float64)
     assert assign(gain).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_an_assignment_is_measured_as_the_dense_map_that_it_is(copies: int) -> None:
+    left = normal(300, 40, seed=0)
+    right = left[:, torch.randperm(40 * copies, generator=torch.Generator().manual_seed(1)) % 40]
+    right = right + 0.1 * normal(300, 40 * copies, seed=2)
+    moment = moment_of(left, right)
+    found = Permutation()(moment) if copies == 1 else (moment.cross > 0.5).double() / copies
+    assert found.count_nonzero() == 40 * copies
+    expected = (right.double() @ found.T).square().sum().item() / 300
+    assert alignment_quality(found, moment).mapped_energy == pytest.approx(expected, rel=1e-12)

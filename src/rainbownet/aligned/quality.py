@@ -11,6 +11,9 @@ from rainbownet.aligned.polar import polar_factor
 from rainbownet.errors import AlignmentError
 from rainbownet.moments import CrossMoment
 
+SPARSE = 16
+"""Maps of which less than one entry in so many is not zero are multiplied as sparse ones."""
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -114,7 +117,7 @@ def alignment_quality(map: Inexact[Tensor, "d e"], moment: CrossMoment) -> Quali
         raise AlignmentError("the reference has no energy on these rows, so no relative error")
     map = map.to(moment.cross)
     if moment.keeps_right:
-        mapped = ((map @ moment.right) * map.conj()).sum().real.item()
+        mapped = (_product(map, moment.right) * map.conj()).sum().real.item()
     else:
         mapped = (map.abs().square().sum(0) * moment.right_second).sum().item()
     return Quality(
@@ -126,6 +129,13 @@ def alignment_quality(map: Inexact[Tensor, "d e"], moment: CrossMoment) -> Quali
         mapped_energy=mapped,
         shared=(map * moment.cross.conj()).sum().real.item(),
     )
+
+
+def _product(map: Inexact[Tensor, "d e"], moment: Inexact[Tensor, "e e"]) -> Inexact[Tensor, "d e"]:
+    """Return the product; that of an assignment, whose map is nearly all zeros, costs its other entries alone."""
+    if map.is_complex() or map.count_nonzero() > map.numel() // SPARSE:
+        return map @ moment
+    return torch.sparse.mm(map.to_sparse(), moment)
 
 
 def procrustes_similarity(moment: CrossMoment) -> float:
