@@ -71,11 +71,11 @@ def resnet20(device: str, out: Path, toy: bool) -> Commands:
 
 
 def figure(name: str) -> Callable[[str, Path, bool], Commands]:
-    """Return the commands of a figure at the scale `small`."""
+    """Return the commands of a figure at the scale `gpu`."""
 
     def commands(device: str, out: Path, toy: bool) -> Commands:
         program = ["-c", TOY] if toy else ["-m", "rainbownet"]
-        scale = ["--scale", "tiny" if toy else "small"]
+        scale = ["--scale", "tiny" if toy else "gpu"]
         place = ["--runs", str(out / "networks"), "--out", str(out / "figures"), "--json", str(out / f"{name}.json")]
         yield [*program, "reproduce", name, "--device", device, *scale, *place]
 

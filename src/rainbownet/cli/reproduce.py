@@ -35,7 +35,7 @@ class Reproduce(Verb):
     verb: ClassVar[str] = "reproduce"
 
     figure: str = field(default="", kw_only=False)
-    scale: Literal["tiny", "short", "small", "paper"] = "tiny"
+    scale: Literal["tiny", "short", "small", "gpu", "paper"] = "tiny"
     runs: Path = Path("runs/reproduce")
     out: Out[Path] = Path("reproduction")
     data: str | None = None

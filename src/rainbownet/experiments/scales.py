@@ -172,6 +172,17 @@ _SMALL = Scale(
     reference_seeds=1,
     residual=(),
 )
+_GPU = replace(
+    _SMALL,
+    name="gpu",
+    base=1.0,
+    widths=(0.125, 0.25, 0.5, 1.0, 2.0, 4.0),
+    seeds=5,
+    crowd=(0.5, 16),
+    recipe=replace(_SHORT, epochs=20, batch_size=128, augment="cifar", weight_decay=1e-4),
+    reference_seeds=None,
+    residual=None,
+)
 
 SCALES = {
     "tiny": _TINY,
@@ -184,11 +195,11 @@ SCALES = {
         vgg_images=5000,
     ),
     "small": _SMALL,
+    "gpu": _GPU,
     "paper": replace(
-        _SMALL,
+        _GPU,
         name="paper",
         deep="cifar_scattering",
-        base=1.0,
         widths=(0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
         seeds=50,
         crowd=(1.0, 50),
@@ -196,8 +207,6 @@ SCALES = {
         recipe=RECIPES["paper"],
         vgg_recipe=RECIPES["universality"],
         align=None,
-        reference_seeds=None,
-        residual=None,
     ),
 }
 
