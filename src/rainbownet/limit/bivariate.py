@@ -84,12 +84,18 @@ def density_integral(a: Tensor, b: Tensor, rho: Tensor, *, weighted: bool, nodes
     count = len(where[0])
     total = torch.empty_like(rho) if count == rho.numel() else _sum_over_nodes(a, b, rho, max(nodes, least), weighted)
     if count:
-        total[where] = _far(a.expand(shape)[where], b.expand(shape)[where], rho[where], nodes, weighted)
+        total[where] = far_integral(a.expand(shape)[where], b.expand(shape)[where], rho[where], nodes, weighted)
     return total
 
 
-def _far(a: Tensor, b: Tensor, rho: Tensor, nodes: int, weighted: bool) -> Tensor:
-    """Return the integrals for vectors of pairs above the first tier."""
+def far_integral(a: Tensor, b: Tensor, rho: Tensor, nodes: int, weighted: bool) -> Tensor:
+    """Return the integrals of `density_integral` for vectors of pairs whose correlations are above its first tier.
+
+    Example:
+        >>> one = torch.ones(1, dtype=torch.float64)
+        >>> far_integral(0 * one, 0 * one, one, 0, weighted=True)  # π/2 - 1
+        tensor([0.5708], dtype=torch.float64)
+    """
     limit, least = _TIERS[weighted][1]
     near = rho.abs() > limit
     result = torch.empty_like(rho)

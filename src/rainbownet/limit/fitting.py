@@ -73,7 +73,7 @@ class LayerFit:
         chosen = choose_landmarks(kernel, rows, count, method=self.method, generator=generator)
         if not len(chosen):
             raise AlignmentError(f"layer {self.name!r}: pre-activations are zero on all {len(rows)} rows")
-        self.features.fitted = NystromFeatures.fit(kernel, rows[chosen.to(rows.device)]).triangular()
+        self.features.fitted = NystromFeatures.fit(kernel, rows[chosen.to(rows.device)], triangular=True)
 
     def compare(self, reference: Tensor, features: Tensor, fitted: int) -> None:
         """Accumulate the moments of reference channels and features."""

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from rainbownet.errors import RainbowError
 from rainbownet.limit.dual import Dual, dual_activation
 
-# Blocks of this many kernel values keep the dozen float64 temporaries of a dual activation near 12 MB.
-_BLOCK = 1 << 17
+# Blocks of this many kernel values keep the dozen float64 temporaries of a dual activation near 48 MB.
+_BLOCK = 1 << 19
 # The Hermite series keeps about a kilobyte for each row of a block.
 _ROWS = 1 << 16
 
@@ -59,23 +59,29 @@ class DualKernel:
             landmarks: Landmarks.
 
         Returns:
-            Kernel values in float64, 8 bytes each, and temporaries of about 12 MB.
+            Kernel values in float64, 8 bytes each, and temporaries of about 48 MB.
 
         Raises:
             RainbowError: If rows are complex.
         """
         landmarks, shift = self._split(landmarks)
         q = _square_norm(landmarks)[None]
-        result = torch.empty(len(z), len(landmarks), dtype=torch.float64, device=z.device)
         rows = max(1, min(_BLOCK // max(1, len(landmarks)), _ROWS))
-        for start in range(0, len(z), rows):
-            block, block_shift = self._split(z[start : start + rows])
-            p, c = _square_norm(block)[:, None], block @ landmarks.mT
-            if block_shift is None or shift is None:
-                result[start : start + rows] = self.dual.centred(p, c, q)
-            else:
-                result[start : start + rows] = self.dual.shifted(p, c, q, block_shift[:, None], shift[None])
+        blocks = z.split(rows)
+        if len(blocks) == 1:
+            return self._block(z, landmarks, q, shift)
+        result = torch.empty(len(z), len(landmarks), dtype=torch.float64, device=z.device)
+        for block, into in zip(blocks, result.split(rows), strict=True):
+            into.copy_(self._block(block, landmarks, q, shift))
         return result
+
+    def _block(self, z: Tensor, landmarks: Tensor, q: Tensor, shift: Tensor | None) -> Tensor:
+        """Return the kernel of some rows with landmarks of these norms and means."""
+        z, own = self._split(z)
+        p, c = _square_norm(z)[:, None], z @ landmarks.mT
+        if own is None or shift is None:
+            return self.dual.centred(p, c, q)
+        return self.dual.shifted(p, c, q, own[:, None], shift[None])
 
     @torch.no_grad()
     def diagonal(self, z: Inexact[Tensor, "b r"]) -> Float[Tensor, " b"]:

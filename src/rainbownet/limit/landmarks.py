@@ -167,7 +167,7 @@ def cholesky_landmarks(
             new, lower = [int(residual.argmax())], residual.amax().sqrt()[None, None]
         else:
             new, lower = _draw_block(kernel, rows, factor[:done], residual, count - done, threshold, generator)
-        columns = kernel(rows, rows[new]).T - factor[:done, new].T @ factor[:done]
+        columns = kernel(rows[new], rows).addmm_(factor[:done, new].T, factor[:done], alpha=-1)
         fresh = factor[done : done + len(new)]
         fresh.copy_(torch.linalg.solve_triangular(lower, columns, upper=False))
         residual = residual - (fresh**2).sum(0)

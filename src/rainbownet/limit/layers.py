@@ -13,7 +13,7 @@ from rainbownet.limit.activation import operation_kernel
 from rainbownet.limit.kernel import Kernel
 from rainbownet.limit.nystrom import NystromFeatures
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 19
 """Kernel values held at once, 8 bytes each."""
 
 
@@ -23,11 +23,9 @@ def rows_of_channels(value: Tensor, dim: int) -> Inexact[Tensor, "b c"]:
 
 
 def channels_from_rows(rows: Inexact[Tensor, "b c"], like: Tensor, dim: int) -> Tensor:
-    """Return rows as an activation with the images and positions of another; channels lie together as in the rows."""
+    """Return rows as an activation with the images and positions of another, in the memory of the rows."""
     moved = like.movedim(dim, -1)
-    result = rows.to(like.dtype).reshape(*moved.shape[:-1], rows.shape[1]).movedim(-1, dim)
-    # As operations of PyTorch do: what comes in the usual order leaves in it, for code such as `view` that reads it.
-    return result.contiguous() if like.is_contiguous() else result
+    return rows.to(like.dtype).reshape(*moved.shape[:-1], rows.shape[1]).movedim(-1, dim)
 
 
 class LimitFeatures(nn.Module):
@@ -75,7 +73,7 @@ class LimitMap(nn.Module):
         rows = rows_of_channels(features, self.dim)
         if self.map is None:
             return channels_from_rows(rows.new_zeros(len(rows), self.channels), features, self.dim)
-        return channels_from_rows(rows @ self.map.T.to(rows), features, self.dim)
+        return channels_from_rows(rows @ self.map.T.to(rows), features, self.dim).contiguous()
 
 
 class LimitLayer(nn.Module):

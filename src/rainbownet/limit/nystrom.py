@@ -10,7 +10,7 @@ from rainbownet.errors import RainbowError
 from rainbownet.limit.gram import gram_matrix
 from rainbownet.limit.kernel import Kernel
 
-_STRIP = 256
+_STRIP = 128
 """Features computed by one product, from the landmarks that one of them needs."""
 
 
@@ -45,7 +45,9 @@ class NystromFeatures:
 
     @classmethod
     @torch.no_grad()
-    def fit(cls, kernel: Kernel, landmarks: Inexact[Tensor, "m r"], *, cut: float = 1e-10) -> "NystromFeatures":
+    def fit(
+        cls, kernel: Kernel, landmarks: Inexact[Tensor, "m r"], *, cut: float = 1e-10, triangular: bool = False
+    ) -> "NystromFeatures":
         """Return the features of these landmarks.
 
         Args:
@@ -53,6 +55,8 @@ class NystromFeatures:
             landmarks: Landmarks, see :func:`rainbownet.limit.landmarks.choose_landmarks`.
             cut: Eigenvalues of the landmarks' kernel matrix below this fraction of the largest are dropped. Rounding of
                 the kernel, 1e-16, is amplified by its inverse.
+            triangular: Whether to rotate them as `triangular` does: by a Cholesky factor where no eigenvalue is
+                dropped.
 
         Returns:
             The feature map.
@@ -65,11 +69,14 @@ class NystromFeatures:
             raise RainbowError(
                 "landmarks: their kernel matrix is not finite; check the rows for NaN or very large values"
             )
+        if triangular and (root := _cholesky_root(matrix, cut)) is not None:
+            return cls(kernel, landmarks, root)
         values, vectors = torch.linalg.eigh(matrix)
         if len(values) == 0 or values[-1] <= 0:
             raise RainbowError("landmarks: their kernel matrix is zero; choose rows that are not zero")
         kept = values > cut * values[-1]
-        return cls(kernel, landmarks, (vectors[:, kept] * values[kept].rsqrt()).flip(1))
+        features = cls(kernel, landmarks, (vectors[:, kept] * values[kept].rsqrt()).flip(1))
+        return features.triangular() if triangular else features
 
     def triangular(self) -> "NystromFeatures":
         """Return the same features rotated so that each needs no landmark after the one it adds.
@@ -98,7 +105,7 @@ class NystromFeatures:
         self,
         z: Inexact[Tensor, "b r"],
         *,
-        block: int = 4096,
+        block: int = 512,
         scale: float = 1.0,
         dtype: torch.dtype = torch.float64,
     ) -> Float[Tensor, "b k"]:
@@ -113,18 +120,19 @@ class NystromFeatures:
         Returns:
             Features.
         """
-        result = self.root.new_empty(len(z), self.rank, dtype=dtype)
+        # With one feature after the other, not one row: products of the two halves of a triangle are faster so.
+        result = self.root.new_empty(self.rank, len(z), dtype=dtype)
         strips = []
-        root = scale * self.root
+        root = scale * self.root.T
         for first in range(0, self.rank, _STRIP):
-            strip = root[:, first : first + _STRIP]
-            needed = int(strip.any(1).nonzero().max()) + 1
-            strips.append((slice(first, first + _STRIP), needed, strip[:needed].contiguous()))
+            strip = root[first : first + _STRIP]
+            needed = int(strip.any(0).nonzero().max()) + 1
+            strips.append((slice(first, first + _STRIP), needed, strip[:, :needed].contiguous()))
         for start in range(0, len(z), block):
-            values = self.kernel(z[start : start + block], self.landmarks)
-            for columns, needed, strip in strips:
-                result[start : start + block, columns] = values[:, :needed] @ strip
-        return result
+            values = self.kernel(self.landmarks, z[start : start + block])
+            for features, needed, strip in strips:
+                result[features, start : start + block] = strip @ values[:needed]
+        return result.T
 
     def energy_explained(self, z: Inexact[Tensor, "b r"]) -> float:
         r"""Return the fraction of the kernel's energy that the features carry, :math:`E\|\varphi(z)\|^2 / E\,k(z,z)`.
@@ -144,3 +152,17 @@ class NystromFeatures:
                 f"z: the kernel of the {len(z)} rows with themselves sums to {total}; rows with energy are needed"
             )
         return float((self(z) ** 2).sum()) / total
+
+
+def _cholesky_root(matrix: Float[Tensor, "m m"], cut: float) -> Float[Tensor, "m m"] | None:
+    r"""Return :math:`C^{-\top}` with :math:`K = C C^\top`, or nothing where an eigenvalue may have to be dropped.
+
+    The largest is at most the largest sum of a row's magnitudes, the least at least :math:`\|C^{-1}\|_F^{-2}`.
+    """
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    if failed:
+        return None
+    eye = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+    inverse = torch.linalg.solve_triangular(factor, eye, upper=False)
+    largest, least = matrix.abs().sum(1).max(), 1 / inverse.square().sum()
+    return inverse.T.contiguous() if least > cut * largest else None

@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rainbownet.limit.bivariate import density_integral, normal_cdf, normal_density
+from rainbownet.limit.bivariate import density_integral, far_integral, normal_cdf, normal_density
 from rainbownet.limit.closed import Gram, correlation
+from rainbownet.limit.mehler import PAIRS, REACH, Bends, Series
 
 _FAR = 40.0  # exp(-40²/2) is zero in float64
 
@@ -30,6 +31,11 @@ def _roots(variance: Gram) -> tuple[Gram, Gram]:
     """Return the deviation and its inverse, zero where it is."""
     root = variance.sqrt()
     return root, torch.where(root > 0, 1 / root, 0.0)
+
+
+def _is_grid(first: Gram, c: Gram, second: Gram) -> bool:
+    """Whether the pairs are those of all rows with all landmarks."""
+    return c.ndim == 2 and first.shape == (len(c), 1) and second.shape == (1, c.shape[1])
 
 
 @dataclass(frozen=True)
@@ -72,19 +78,52 @@ class PiecewiseLinear:
         Returns:
             The dual, of the broadcast shape.
         """
+        first, second = self._bends(p, mean_p), self._bends(q, mean_q)
+        if self.nodes == 0 and self.knots and _is_grid(first[0][1], c, second[0][1]):
+            return self._on_grid(p, c.contiguous(), q, mean_p, mean_q)
         (value_p, slope_p), (value_q, slope_q) = self._moments(p, mean_p), self._moments(q, mean_q)
-        # What has the shape of all pairs is written in place, all else is a factor per row.
-        (root_p, over_p), (root_q, over_q) = _roots(p), _roots(q)
-        rho = (c * over_p).mul_(over_q).clamp_(-1.0, 1.0)
-        result = (c * slope_p).mul_(slope_q)
-        result += value_p * value_q
-        for knot, bend in zip(self.knots, self.bends, strict=True):
-            a = _standardise(knot, mean_p, p)
-            for other, second in zip(self.knots, self.bends, strict=True):
-                b = _standardise(other, mean_q, q)
+        rho, scale = correlation(p, c, q)
+        result = value_p * value_q + c * slope_p * slope_q
+        for bend, a in first:
+            for other, b in second:
                 integral = density_integral(a, b, rho, weighted=True, nodes=self.nodes)
-                result += integral.mul_(root_p).mul_(root_q * (bend * second / (2 * math.pi)))
+                result = result + scale * integral * (bend * other / (2 * math.pi))
         return result
+
+    def _on_grid(self, p: Gram, c: Gram, q: Gram, mean_p: Gram, mean_q: Gram) -> Gram:
+        """Return the dual of all rows with all landmarks, some rows at a time; near correlations ±1 pair by pair."""
+        (value_p, slope_p), (value_q, slope_q) = self._moments(p, mean_p), self._moments(q, mean_q)
+        (root_p, over_p), (root_q, over_q) = _roots(p), _roots(q)
+        unit = max(abs(bend) for bend in self.bends)
+        first, second = ([(b / unit, a.flatten()) for b, a in self._bends(*x)] for x in ((p, mean_p), (q, mean_q)))
+        root_q = root_q * (unit**2 / (2 * math.pi))
+        series, result, columns = Series(first, second), torch.empty_like(c), c.shape[1]
+        found: list[tuple[Tensor, Tensor]] = []
+        step = max(1, PAIRS // max(1, columns))
+        for start in range(0, len(c), step):
+            part = slice(start, start + step)
+            rho = (c[part] * over_p[part]).mul_(over_q).clamp_(-1.0, 1.0)
+            integral = series.sum(part, rho)
+            far = (rho.abs() > REACH).view(-1).nonzero()[:, 0]
+            if len(far):
+                integral.view(-1)[far] = 0.0
+                found.append((far + start * columns, rho.view(-1)[far]))
+            into = torch.mul(c[part], slope_p[part], out=result[part]).mul_(slope_q)
+            into.addcmul_(value_p[part], value_q).addcmul_(integral.mul_(root_p[part]), root_q)
+        if found:
+            where, rho = (torch.cat(parts) for parts in zip(*found, strict=True))
+            row = where // columns
+            column = where - row * columns
+            scale = root_p[:, 0][row] * root_q[0][column]
+            for bend, a in first:
+                for other, b in second:
+                    integral = far_integral(a[row], b[column], rho, 0, weighted=True)
+                    result.view(-1).index_add_(0, where, integral.mul_(scale), alpha=bend * other)
+        return result
+
+    def _bends(self, variance: Gram, mean: Gram) -> Bends:
+        """Return the bends with the standardised knots."""
+        return [(bend, _standardise(t, mean, variance)) for t, bend in zip(self.knots, self.bends, strict=True)]
 
     def _moments(self, variance: Gram, mean: Gram) -> tuple[Gram, Gram]:
         """Return the expectations of the activation and of its derivative."""
