@@ -115,7 +115,7 @@ def test_blocks_do_not_change_the_values(monkeypatch):
     z = rows(count=30)
     layer = dual_kernel(torch.tanh, mean=True)
     whole = layer(z, z[:7])
-    monkeypatch.setattr(kernel, "_BLOCK", 14)
+    monkeypatch.setattr(kernel, "_BLOCK_WITH_MEANS", 14)
     torch.testing.assert_close(layer(z, z[:7]), whole, rtol=1e-13, atol=1e-14)
 
 

@@ -153,3 +153,12 @@ def test_landmarks_without_energy_are_refused():
         NystromFeatures.fit(dual_kernel(torch.relu), torch.full((3, 2), torch.nan))
     with pytest.raises(RainbowError, match="energy"):
         NystromFeatures.fit(dual_kernel(torch.relu), torch.eye(2)).energy_explained(torch.zeros(3, 2))
+
+
+@pytest.mark.parametrize("cut", [1e-10, 1e-2])
+def test_triangular_features_are_fitted_without_the_eigenvalues_that_are_cut(cut):
+    rows, kernel = gaussian_rows(60), dual_kernel(torch.relu)
+    found = NystromFeatures.fit(kernel, rows[:10], cut=cut, triangular=True)
+    expected = NystromFeatures.fit(kernel, rows[:10], cut=cut).triangular()
+    assert found.rank == expected.rank
+    torch.testing.assert_close(found.root, expected.root, rtol=1e-9, atol=1e-9)

@@ -63,3 +63,33 @@ def test_step_without_means_is_its_closed_form():
     p, c, q, mean_p, _ = (x[7:] for x in pairs())
     zero = torch.zeros_like(mean_p)
     torch.testing.assert_close(step_with_mean(p, c, q, zero, zero), closed.step(p, c, q), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_pairs_of_a_grid_are_those_of_a_quadrature_of_many_nodes(name):
+    generator = torch.Generator().manual_seed(0)
+    dual, _ = CASES[name]
+    z, other = (torch.randn(n, 3, generator=generator, dtype=torch.float64) for n in (150, 90))
+    other[:30] = z[:30] * torch.logspace(-3, 3, 30, dtype=torch.float64)[:, None]
+    other[30:40] = -z[30:40] + 1e-6
+    other[40] = 0.0
+    means, others = (torch.randn(n, generator=generator, dtype=torch.float64) for n in (150, 90))
+    p, q = ((x**2).sum(1) for x in (z, other))
+    exact = replace(dual, nodes=96)
+    found = dual(p[:, None], z @ other.T, q[None], means[:, None], others[None])
+    # One pair at a time there is no grid.
+    alone = exact(
+        p[:, None].expand(150, 90), z @ other.T, q.expand(150, 90), *torch.meshgrid(means, others, indexing="ij")
+    )
+    scale = ((p + means**2)[:, None] * (q + others**2)[None]).sqrt()
+    assert ((found - alone).abs() / scale).max() < 1e-9 * sum(map(abs, dual.bends)) ** 2
+
+
+def test_a_grid_of_large_bends_and_transposed_rows_is_the_same():
+    generator = torch.Generator().manual_seed(0)
+    z, means = torch.randn(40, 3, generator=generator, dtype=torch.float64), torch.linspace(-2, 2, 40).double()
+    gram, p = z @ z.T, (z**2).sum(1)
+    one, large = (PiecewiseLinear((0.0,), (bend,)) for bend in (1.0, 1e30))
+    arguments = (p[:, None], gram.T, p[None], means[:, None], means[None])
+    torch.testing.assert_close(large(*arguments), 1e60 * one(*arguments), rtol=1e-12, atol=1e46)
+    torch.testing.assert_close(one(*arguments), one(p[:, None], gram, p[None], *arguments[3:]), rtol=1e-12, atol=1e-12)

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from rainbownet.errors import RainbowError
 from rainbownet.limit.dual import Dual, dual_activation
 
-# Blocks of this many kernel values keep the dozen float64 temporaries of a dual activation near 48 MB.
-_BLOCK = 1 << 19
+# Blocks of this many kernel values keep the dozen float64 temporaries of a closed form near 12 MB.
+_BLOCK = 1 << 17
+# With means there are factors for each row and landmark, which are worth more pairs: four temporaries of 8 MB.
+_BLOCK_WITH_MEANS = 1 << 20
 # The Hermite series keeps about a kilobyte for each row of a block.
 _ROWS = 1 << 16
 
@@ -59,14 +61,15 @@ class DualKernel:
             landmarks: Landmarks.
 
         Returns:
-            Kernel values in float64, 8 bytes each, and temporaries of about 48 MB.
+            Kernel values in float64, 8 bytes each, and temporaries of 12 MB, of 32 MB with means.
 
         Raises:
             RainbowError: If rows are complex.
         """
         landmarks, shift = self._split(landmarks)
         q = _square_norm(landmarks)[None]
-        rows = max(1, min(_BLOCK // max(1, len(landmarks)), _ROWS))
+        most = _BLOCK_WITH_MEANS if self.mean else _BLOCK
+        rows = max(1, min(most // max(1, len(landmarks)), _ROWS))
         blocks = z.split(rows)
         if len(blocks) == 1:
             return self._block(z, landmarks, q, shift)

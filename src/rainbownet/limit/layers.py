@@ -13,7 +13,7 @@ from rainbownet.limit.activation import operation_kernel
 from rainbownet.limit.kernel import Kernel
 from rainbownet.limit.nystrom import NystromFeatures
 
-_BLOCK = 1 << 19
+_BLOCK = 1 << 20
 """Kernel values held at once, 8 bytes each."""
 
 

@@ -20,8 +20,8 @@ from torch import Tensor
 REACH = 0.7
 """Correlations up to which the series serves."""
 
-TERMS = 32
-"""Its terms: what is left out, with the rounding, is below 4e-10 of 2π up to `REACH`."""
+TERMS = 30
+"""Its terms: what is left out, with the rounding, is below 6e-10 of 2π up to `REACH`."""
 
 PAIRS = 1 << 16
 """Pairs that are summed at a time, so that what is made of them stays in the cache of a core."""
@@ -57,7 +57,7 @@ def factors(bends: Bends) -> Float[Tensor, "terms n"]:
 class Series:
     r"""The sum :math:`\sum_{ij} b_i b_j \int_0^\rho (\rho - r)\,\varphi(r)\,dr` for some rows and landmarks.
 
-    Divided by 2π and the sum of the products of bends it errs by less than 4e-10, for correlations up to `REACH`.
+    Divided by 2π and the sum of the products of bends it errs by less than 6e-10, for correlations up to `REACH`.
 
     Args:
         first: Bends of the rows, knots as vectors of n.

@@ -105,7 +105,7 @@ class NystromFeatures:
         self,
         z: Inexact[Tensor, "b r"],
         *,
-        block: int = 512,
+        block: int = 1024,
         scale: float = 1.0,
         dtype: torch.dtype = torch.float64,
     ) -> Float[Tensor, "b k"]:

@@ -44,7 +44,8 @@ class PiecewiseLinear:
 
     .. math:: \sigma(x) = \text{intercept} + \text{slope}\,x + \sum_i b_i \max(x - t_i, 0)
 
-    Its error, relative to :math:`\sqrt{(p + \mu^2)(q + \mu'^2)}`, is below 1e-9, see `density_integral`.
+    Its error, relative to :math:`\sqrt{(p + \mu^2)(q + \mu'^2)}`, is below :math:`10^{-9} (\sum_i |b_i|)^2`, see
+    `density_integral`.
 
     Attributes:
         knots: The points `t` where the slope changes.
