@@ -1,6 +1,6 @@
 """Whether verdicts depend on the processor: figures from networks trained anew, by threads and by instructions.
 
-    python benchmarks/processors.py [--figures bulk clipping dynamics] [--images 1500] [--epochs 8]
+    python benchmarks/processors.py [--figures bulk dynamics gaussianity] [--images 1500] [--epochs 8]
 
 Each setting is a process of its own that trains its own networks, all from the same seeds. The number of threads while
 training is part of the recipe, so weights should be the same bit for bit with one and with two threads; with other
@@ -68,12 +68,12 @@ def _data() -> Path:
     return skip("no cifar10 under RAINBOWNET_DATA or ../shared/data") if folder is None else folder.parent
 
 
-def weights(folder: Path) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
-    """Return name and weights of each network that a process trained."""
+def weights(folder: Path, epoch: int | None = None) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+    """Return name and weights of each network that a process trained, at the end or after an epoch that was kept."""
     ensemble = read(folder / "runs" / "networks")
     for k, name in enumerate(ensemble.names):
         if ensemble.members[k].recipe.epochs > 0:
-            yield name, dict(ensemble.network(k).state_dict())
+            yield name, dict(ensemble.network(k, epoch=epoch).state_dict())
 
 
 def digest(found: Mapping[str, Mapping[str, torch.Tensor]]) -> str:
@@ -97,7 +97,7 @@ def apart(found: Mapping[str, Mapping[str, torch.Tensor]], others: Mapping[str, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--figures", nargs="+", choices=FIGURES, default=["bulk", "clipping", "dynamics"])
+    parser.add_argument("--figures", nargs="+", choices=FIGURES, default=["bulk", "dynamics", "gaussianity"])
     parser.add_argument("--images", type=int, default=1500)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--one", type=Path, help="make the figures in this process, into a folder")
@@ -108,14 +108,16 @@ def main() -> None:
         return
     _data()
     options = ["--figures", *a.figures, "--images", str(a.images), "--epochs", str(a.epochs)]
+    epochs = scale_of(a.images, a.epochs).recipe.checkpoints
     with tempfile.TemporaryDirectory() as root:
-        said, nets = {}, {}
+        said, nets, along = {}, {}, {}
         for k, (name, environment) in enumerate(SETTINGS.items()):
             folder = Path(root) / str(k)
             folder.mkdir()
             command = [sys.executable, __file__, "--one", str(folder), *options]
             subprocess.run(command, check=True, env={**os.environ, **environment})
             said[name], nets[name] = json.loads((folder / SAID).read_text()), dict(weights(folder))
+            along[name] = {epoch: dict(weights(folder, epoch)) for epoch in epochs}
             print(name, said[name]["instructions"], digest(nets[name]), flush=True)
     settings = [
         {
@@ -124,6 +126,7 @@ def main() -> None:
             "instructions": said[name]["instructions"],
             "weights": digest(nets[name]),
             "apart": apart(nets[name], nets[FIRST]),
+            "apart_by_epoch": {epoch: apart(along[name][epoch], along[FIRST][epoch]) for epoch in epochs},
         }
         for name, environment in SETTINGS.items()
     ]

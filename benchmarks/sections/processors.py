@@ -11,12 +11,14 @@ def processors(result: dict[str, Any]) -> str:
     first = settings[0]
     about = [_setting(own, first) for own in settings[1:]]
     same = sum(len(set(claim["verdicts"])) == 1 for claim in claims)
+    told = sum("cannot tell" not in claim["verdicts"] for claim in claims)
     figures = dict.fromkeys(claim["figure"] for claim in claims)
     text = (
         f"Figures made from networks trained anew in each setting, from the same seeds ({result['scale']}). "
         f"The recipe fixes the threads of training. Beside *{first['name']}* ({first['instructions']}): "
         f"{'; '.join(about)}. **{same} of {len(claims)} verdicts of {len(figures)} figures are the same in all "
-        "settings.** So few images say nothing of the papers; what is compared is one processor with another."
+        f"settings**; {told} of them agree or disagree, the others cannot tell. So few images say nothing of the "
+        "papers; what is compared is one processor with another."
     )
     rows = [[claim["figure"], claim["rule"], *_cells(claim)] for claim in claims]
     return text + "\n\n" + table(["figure", "rule", *(own["name"] for own in settings)], rows)
@@ -25,7 +27,11 @@ def processors(result: dict[str, Any]) -> str:
 def _setting(own: dict[str, Any], first: dict[str, Any]) -> str:
     if own["weights"] == first["weights"]:
         return f"*{own['name']}* ({own['instructions']}), all weights equal bit for bit"
-    return f"*{own['name']}* ({own['instructions']}), weights apart by up to {own['apart']:.0e} of their norm"
+    along = ", ".join(f"{value:.0e} after {epoch}" for epoch, value in own["apart_by_epoch"].items())
+    return (
+        f"*{own['name']}* ({own['instructions']}), weights of a layer apart by up to so much of their norm: {along} "
+        "epochs (rounding, which training amplifies)"
+    )
 
 
 def _cells(claim: dict[str, Any]) -> list[str]:

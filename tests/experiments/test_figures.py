@@ -18,7 +18,7 @@ from rainbownet.experiments.page import page
 from rainbownet.experiments.reproduce import made, redraw, reproduce
 from rainbownet.experiments.scales import SCALES
 
-datasets = pytest.importorskip("datasets")
+pytest.importorskip("datasets")
 
 MICRO = replace(
     SCALES["tiny"],
@@ -43,29 +43,6 @@ SHARING = (
     "alignment_error",
 )
 ON_CIFAR = [name for name, figure in FIGURES.items() if figure.prepare is None]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A data set in the layout of CIFAR-10 whose classes differ in colour."""
-    root = tmp_path_factory.mktemp("data")
-    generator = np.random.default_rng(0)
-    for name, classes in (("cifar10", 10), ("cifar100", 100)):
-        label = {"cifar10": "label", "cifar100": "fine_label"}[name]
-        features = datasets.Features(
-            {"img": datasets.Image(), label: datasets.ClassLabel(names=[f"c{k}" for k in range(classes)])}
-        )
-        for split, count in (("train", 600), ("test", 100)):
-            labels = generator.integers(0, classes, count)
-            colours = generator.normal(128, 30, (count, 1, 1, 3)) + 3 * labels[:, None, None, None]
-            pixels = (colours + generator.normal(0, 30, (count, 32, 32, 3))).clip(0, 255).astype(np.uint8)
-            rows = {"img": [Image.fromarray(image) for image in pixels], label: labels.tolist()}
-            place = root / name / "data"
-            place.mkdir(parents=True, exist_ok=True)
-            datasets.Dataset.from_dict(rows, features=features).to_parquet(
-                str(place / f"{split}-00000-of-00001.parquet")
-            )
-    return root
 
 
 @pytest.fixture(scope="module")
