@@ -56,6 +56,20 @@ class Alibi(nn.Module):
         return self.q, self.k, self.v
 
 
+class SinglePrecision(nn.Module):
+    """A norm that casts its scale to single precision and gives its ε by position, and bounds by tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.scale = nn.Linear(12, 20), nn.Linear(20, 12), nn.Parameter(torch.rand(20) + 0.5)
+        self.register_buffer("most", torch.tensor(2.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.scale.to(x.dtype)
+        y = torch.nn.functional.rms_norm(self.first(x), (self.scale.shape[0],), scale, 1e-6)
+        return self.second(torch.clamp(y, -self.most, self.most))
+
+
 class Model(nn.Module):
     """Tokens, one block, the last token of each text taken by a tensor of indices."""
 
@@ -74,6 +88,7 @@ BLOCKS = {
     "addmm": lambda: nn.Sequential(Addmm(12, 20), nn.GELU(), Addmm(20, 12)),
     "transposed": lambda: nn.Sequential(Transposed(12, 20), nn.GELU(), Transposed(20, 12)),
     "baddbmm": lambda: Alibi(nn.Linear),
+    "single precision": SinglePrecision,
 }
 
 

@@ -27,6 +27,7 @@ class Net(nn.Module):
     def __init__(self, parts: Parts) -> None:
         super().__init__()
         self.first, self.other, self.one = nn.Linear(12, 16), nn.Linear(12, 8), nn.Linear(12, 1)
+        self.along = nn.Conv1d(1, 2, 3, stride=4)
         self.scale, self.of_heads = nn.Parameter(torch.randn(8)), nn.Parameter(torch.randn(2, 1))
         self.register_buffer("table", torch.randn(8))
         self.parts = parts
@@ -82,18 +83,28 @@ DRAWN: dict[str, Parts] = {
     "one gate for all parts": lambda net, x, y: (two(y).relu() * net.other(x)[:, None]).flatten(1),
     "an input for each part": lambda net, x, y: (two(y).relu() * x[:, :2, None]).flatten(1),
     "stack": stacked,
+    "layer norm of each part": lambda net, x, y: nn.functional.layer_norm(two(y), (8,), net.scale).relu().flatten(1),
+    "beside zeros": lambda net, x, y: torch.cat([y[:, None], torch.zeros_like(y)[:, None]], 1).sub(1).relu().flatten(1),
 }
 KEPT: dict[str, Parts] = {
     "single channels": lambda net, x, y: torch.cat([torch.stack([y[:, 0].relu(), y[:, 1].tanh()], 1), net.other(x)], 1),
     "unbound channels": lambda net, x, y: torch.cat([torch.stack(y.unbind(1)[:2], 1).relu(), net.other(x)], 1),
     "every other": lambda net, x, y: torch.cat([y.view(-1, 8, 2)[..., 0].relu(), net.other(x)], 1),
     "pairs of channels": lambda net, x, y: torch.cat([(y[:, :4, None] * y[:, None, 4:8]).flatten(1), net.other(x)], 1),
+    "a convolution along channels": lambda net, x, y: torch.cat([net.along(y[:, None]).flatten(1), net.other(x)], 1),
+    "beside inputs": lambda net, x, y: torch.cat(
+        [torch.cat([y[:, None, :12], x[:, None]], 1).relu().mean(1), net.other(x)], 1
+    ),
     "a table for all parts": lambda net, x, y: torch.cat([(two(y).relu() * net.table).flatten(1), net.other(x)], 1),
 }
 ONE: dict[str, Parts] = {
     "taken": lambda net, x, y: y.relu() * net.one(x)[:, 0].sigmoid()[:, None],
     "reshaped": lambda net, x, y: y.relu() * net.one(x).view(-1, 1).sigmoid(),
     "multiplied": lambda net, x, y: y.relu() * (net.one(x)[:, :, None] @ net.one(x).tanh()[:, None, :]).flatten(1),
+    "repeated": lambda net, x, y: torch.cat([net.other(x), net.one(x).repeat(1, 3).sigmoid()], 1),
+    "beside others": lambda net, x, y: torch.cat(
+        [net.other(x), torch.cat([y[:, None], net.one(x)[:, None].expand(-1, 1, 16)], 1).mean(2)], 1
+    ),
     "unbound": lambda net, x, y: y.relu() * net.one(x).unbind(1)[0][:, None].sigmoid(),
 }
 

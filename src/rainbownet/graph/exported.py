@@ -283,8 +283,9 @@ class _Translation:
         return self.graph.call_function(function, tuple(args), kwargs)
 
     def _cast(self, node: fx.Node, source: Any) -> Any:
-        wanted = _dtype(node)
-        return source if _dtype(node.args[0]) == wanted else self.graph.call_method("to", (source, wanted))
+        wanted, given = _dtype(node), node.args[0]
+        held = fetch(self.module, str(given.target)).dtype if given.op == "get_attr" else _dtype(given)  # type: ignore[union-attr]
+        return source if held == wanted else self.graph.call_method("to", (source, wanted))
 
 
 def _name(node: fx.Node) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from rainbownet.graph.channels import Channels, Count, Labels
+from rainbownet.graph.channels import Channels, Count, Kept, Labels
+from rainbownet.graph.nodes import operation_name
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 
@@ -30,15 +31,25 @@ def concatenate(p: Channels, node: fx.Node) -> Labels:
         shape[axis] = p.values[node].shape[axis]
         labels.append(np.concatenate(whole).reshape(shape))
     first: dict[tuple[int, ...], Ids] = {}
-    for part in parts:
-        for label in p.labels_of(part):
+    for part, ids in zip(parts, along, strict=True):
+        for label in p.labels_of(part) if ids is not None else p.several(part):
             if label.shape[axis] > 1 or label.size == 1:
                 continue
             if label.shape in first:
                 p.ties.tie(first[label.shape], label)
             else:
                 first[label.shape] = label
+    for shape, label in first.items():
+        if not all(_has_alike(p, part, shape) for part in parts):
+            why = "what it puts beside channels has none along their axis, so that they are kept as trained"
+            p.freeze_late(Kept(node, str(p.unsupported(node, why)), np.ravel(label)))
     return (*labels, *first.values())
+
+
+def _has_alike(p: Channels, part: fx.Node, shape: tuple[int, ...]) -> bool:
+    """Whether a value has channels along some axes, or is made of one number in the shape of something."""
+    name = operation_name(part.target)
+    return name.endswith("s_like") or name.startswith("new_") or any(own.shape == shape for own in p.labels_of(part))
 
 
 @register("chunk", "tensor_split", linear=True)

@@ -15,6 +15,7 @@ _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropo
 
 @register(
     *("mul", "div", "truediv", "true_divide", "pow", "maximum", "minimum", "lerp", "where", "addcmul"),
+    *("clamp", "clip", "clamp_min", "clamp_max"),
     pointwise=True,
 )
 @register("add", "sub", channelwise=True, linear=True, pointwise=True)

@@ -135,6 +135,9 @@ def _convolution(
     ndim = p.values[node].ndim
     if p.values[source].ndim < 3 or any(label.shape[0] > 1 for label in p.labels_of(source)):
         raise p.unsupported(node, f"its input must be batched, channels second; got {tuple(p.values[source].shape)}")
+    for label in p.labels_of(source):
+        if any(size > 1 for size in label.shape[2:]):
+            p.mixes(node, label, "it goes over an axis of channels, whose places have no meaning at other widths")
     # A network of other widths may have one channel a group where this one has several: it keeps its groups.
     if groups > 1 and groups == channels and not node.meta.get("grouped"):
         return _depthwise(p, node, source, weight, bias, outputs // channels, transposed, module)

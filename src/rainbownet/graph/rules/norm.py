@@ -7,6 +7,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from rainbownet.graph.channels import Channels, Labels
+from rainbownet.graph.nodes import operation_name
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 
@@ -97,9 +98,11 @@ def batch_norm_function(p: Channels, node: fx.Node) -> Labels:
     )
 
 
-def _parameter_names(p: Channels, node: fx.Node, first: int) -> list[str]:
-    """Return the names of the scale and the offset of a functional norm."""
-    given = [p.argument(node, first + i, name) for i, name in enumerate(("weight", "bias"))]
+def _parameter_names(
+    p: Channels, node: fx.Node, first: int, arguments: tuple[str, ...] = ("weight", "bias")
+) -> list[str]:
+    """Return the names of the scale and the offset of a functional norm, its arguments from a position on."""
+    given = [p.argument(node, first + i, name) for i, name in enumerate(arguments)]
     names = [p.parameter_name(item) for item in given if item is not None]
     if any(name is None for name in names):
         raise p.unsupported(node, "its scale and offset must be parameters of the network, not computed tensors")
@@ -138,7 +141,8 @@ def layer_norm_function(p: Channels, node: fx.Node) -> Labels:
     """Handle `F.layer_norm` and `F.rms_norm` with parameters of the network."""
     source = p.argument(node, 0, "input")
     size = p.argument(node, 1, "normalized_shape")
-    shape = _normalised(p, node, source, tuple(p.value(size)), _parameter_names(p, node, 2))
+    arguments = ("weight",) if operation_name(node.target) == "rms_norm" else ("weight", "bias")
+    shape = _normalised(p, node, source, tuple(p.value(size)), _parameter_names(p, node, 2, arguments))
     if not isinstance(size, fx.Node) and not any(isinstance(part, fx.Node) for part in size):
         position = 1 if len(node.args) > 1 else None
         p.rewrite(node, lambda count: _with_shape(node, position, shape(count)))
@@ -157,11 +161,21 @@ def _normalised(p: Channels, node: fx.Node, source: fx.Node, size: tuple[int, ..
     """Index the parameters of a layer norm; return how its shape follows the number of channels."""
     ndim = p.values[source].ndim
     labels = []
+    parts = _of_each_part(p, source) if len(size) == 1 else None
     for axis in range(len(size)):
-        ids = p.axis_label(source, ndim - len(size) + axis)
+        ids = p.axis_label(source, ndim - len(size) + axis) if parts is None else parts.reshape(-1, size[0])[0]
         for name in names:
-            own = p.index(name, axis, ids)
-            if ids is None:
+            own = p.index(name, axis, ids if parts is None else None)
+            if parts is not None:
+                p.ties.link(parts, own)
+            elif ids is None:
                 p.ties.freeze(own)
         labels.append(ids)
     return lambda count: tuple(size[axis] if ids is None else count(ids) for axis, ids in enumerate(labels))
+
+
+def _of_each_part(p: Channels, source: fx.Node) -> Ids | None:
+    """Return the channels of a value whose last axis holds those of each part (head) of what was one axis."""
+    along = [label for label in p.labels_of(source) if label.shape[-1] > 1]
+    spread = len(along) == 1 and along[0].size > along[0].shape[-1] and p.is_counted(along[0], -1)
+    return along[0] if spread else None

@@ -39,7 +39,7 @@ def repeat(p: Channels, node: fx.Node) -> Labels:
     given = node.args[1] if len(node.args) == 2 and isinstance(node.args[1], (tuple, list)) else node.args[1:]
     times = p.value(list(given))  # type: ignore[arg-type]
     labels = []
-    for label in p.labels_of(node.all_input_nodes[0]):
+    for label in p.several(node.all_input_nodes[0]):
         own = label.reshape((1,) * (len(times) - label.ndim) + label.shape)
         labels.append(np.tile(own, [n if size > 1 else 1 for n, size in zip(times, own.shape, strict=True)]))
     return tuple(labels)
@@ -52,7 +52,7 @@ def repeat_interleave(p: Channels, node: fx.Node) -> Labels:
     times, dim = p.value(p.argument(node, 1, "repeats")), p.argument(node, 2, "dim")
     if not isinstance(times, int) or dim is None:
         raise p.unsupported(node, "it must repeat all entries alike, along one axis")
-    return tuple(np.repeat(label, times, axis=dim) if label.shape[dim] > 1 else label for label in p.labels_of(source))
+    return tuple(np.repeat(label, times, axis=dim) if label.shape[dim] > 1 else label for label in p.several(source))
 
 
 @register("stack", linear=True)
