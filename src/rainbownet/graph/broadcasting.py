@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import fx
 
-from rainbownet.graph.channels import Channels, Kept, Labels
+from rainbownet.graph.channels import Channels, Labels
+from rainbownet.graph.declared import Kept
+from rainbownet.graph.parts import is_counted, tell_parts_apart
 from rainbownet.graph.ties import Ids
 
 
@@ -53,7 +55,7 @@ def _meet(
         common = sorted(set(_long_axes(other)) & set(axes))
         if len(common) == max(len(axes), len(_long_axes(other))):
             continue
-        counted = [any(p.is_counted(part, axis) for axis in common) for part in (label, other)]
+        counted = [any(is_counted(p, part, axis) for axis in common) for part in (label, other)]
         if all(counted) and _is_constant(p, tensor):
             why = "constants that are the same for all parts tell its channels apart, so that they are kept as trained"
             p.freeze_late(Kept(node, str(p.unsupported(node, why)), np.ravel(label)))
@@ -63,11 +65,11 @@ def _meet(
         elif counted[0]:
             p.ties.freeze(label)
         else:
-            p.tell_rows_apart(node, label, common)
-    if any(p.is_counted(label, axis) for axis in plain):
+            tell_parts_apart(p, node, label, common)
+    if any(is_counted(p, label, axis) for axis in plain):
         p.ties.freeze(label)
     else:
-        p.tell_rows_apart(node, label, plain)
+        tell_parts_apart(p, node, label, plain)
     return within
 
 

@@ -7,116 +7,19 @@ pixels). Reshaping, slicing, padding and concatenating tensors is doing the same
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from rainbownet.errors import UnsupportedOp
+from rainbownet.graph.declared import Count, IndexedParameter, Kept, Norm, Reader, Renewal, Rewrite
 from rainbownet.graph.inputs import Batch
 from rainbownet.graph.nodes import example_values, fetch, unsupported
 from rainbownet.graph.ties import Ids, Ties
 
 Labels = tuple[Ids, ...]
-
-
-@runtime_checkable
-class Count(Protocol):
-    """Counts the channels that an axis has after resizing, from its channel indices."""
-
-    def __call__(self, ids: Ids) -> int:
-        """Return their number."""
-        ...
-
-    def each(self, ids: Ids) -> Ids:
-        """Return how many each of them becomes."""
-        ...
-
-
-Rewrite = Callable[[Count], tuple[tuple, dict]]
-"""Arguments of a node after resizing."""
-Renewal = Callable[[Count], Tensor]
-"""A tensor after resizing."""
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A parameter that reads the channels of an activation.
-
-    The axis read is `outer × channels × inner`: positions of a flattened feature map are `inner` (or `outer`, channels
-    last). These three and `frozen` are known once all ties are.
-
-    Attributes:
-        parameter: Name of the parameter.
-        axis: Its axis that reads.
-        node: The operation.
-        source: The node whose value is read, along its axis `dim`.
-        groups: Number of groups of channels that are read apart.
-        frozen: Whether the channels are never resampled, so that no alignment is needed.
-        ids: Channel indices along the axis of the value, or nothing where it is plain.
-    """
-
-    parameter: str
-    axis: int
-    node: fx.Node
-    source: fx.Node
-    dim: int
-    groups: int
-    outer: int = 1
-    channels: int = 1
-    inner: int = 1
-    frozen: bool = True
-    ids: Ids | None = None
-
-    @property
-    def layer(self) -> str:
-        """The name of the module the parameter belongs to."""
-        return self.parameter.rpartition(".")[0] or self.parameter
-
-
-@dataclass(frozen=True)
-class IndexedParameter:
-    """What is known of one parameter or buffer: which axes are indexed by channels, which one reads an activation.
-
-    Attributes:
-        shape: Its shape.
-        index: Channel indices along each axis that has some.
-        read: How it reads an activation, if it does.
-        statistic: Whether it is a buffer of measured statistics.
-    """
-
-    shape: tuple[int, ...]
-    index: dict[int, Ids] = field(default_factory=dict)
-    read: Reader | None = None
-    statistic: bool = False
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What has no rule, or not on these channels: what it touches is kept trained.
-
-    Attributes:
-        node: The operation.
-        why: The module it stands in, and the rule it would need, in one line.
-        ids: The channels that are kept because of it.
-        parameters: The parameters it uses itself.
-    """
-
-    node: fx.Node
-    why: str
-    ids: Ids
-    parameters: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Norm:
-    """A batch normalisation: `writer` is the weight it directly follows, when it can be folded into it."""
-
-    node: fx.Node
-    name: str
-    source: fx.Node
-    writer: str | None
 
 
 class Channels:
@@ -308,35 +211,6 @@ class Channels:
             names += [f"{node.target}.{name}" for name, _ in (*module.named_parameters(), *module.named_buffers())]
         self.freeze_late(Kept(node, why, np.concatenate([*labels, np.zeros(0, dtype=np.int64)]), tuple(names)))
         return _unlabelled(self.values[node])
-
-    def several(self, node: fx.Node) -> Labels:
-        """Return the labels of a node's value but for single channels, which are frozen: code may count on one."""
-        for label in self.labels_of(node):
-            if label.size == 1:
-                self.ties.freeze(label)
-        return tuple(label for label in self.labels_of(node) if label.size > 1)
-
-    def is_counted(self, label: Ids, axis: int) -> bool:
-        """Whether the number of entries of a label along an axis is that of its channels, not that of its rows.
-
-        Rows are what an axis of channels was taken apart into, or channels that were stacked: heads, queries and keys.
-        """
-        long = [i for i, size in enumerate(label.shape) if size > 1]
-        if len(long) < 2 or axis % label.ndim not in long:
-            return axis % label.ndim in long
-        entries = np.moveaxis(label, axis, -1).reshape(-1, label.shape[axis])[0]
-        known = [rows for _, rows in self.rows if np.isin(entries, rows).all()]
-        if not known:
-            return axis % label.ndim == long[-1]
-        return any(np.isin(entries, row).sum() > 1 for rows in known for row in rows)
-
-    def tell_rows_apart(self, node: fx.Node, label: Ids, axes: Sequence[int]) -> None:
-        """Declare that the neurons of different entries along some axes of a label differ in law."""
-        axes = [axis for axis in axes if label.shape[axis] > 1]
-        if axes:
-            rows = np.moveaxis(label, axes, range(len(axes)))
-            for i, row in enumerate(rows.reshape(-1, *rows.shape[len(axes) :])):
-                self.ties.tag(row, (node.name, i))
 
     def put_out(self, ids: Ids) -> None:
         """Declare channels of the outputs, or of a layer that is a head: they are aligned, not drawn."""

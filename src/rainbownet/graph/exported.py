@@ -3,7 +3,7 @@
 import logging
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from typing import Any
@@ -17,9 +17,11 @@ from torch.utils import _pytree as pytree
 from rainbownet.errors import ArchitectureError, UnsupportedOp
 from rainbownet.graph.factors import with_factors
 from rainbownet.graph.forms import with_plain_forms
+from rainbownet.graph.held_norms import with_held_norms
 from rainbownet.graph.inputs import Batch, Named, taken
 from rainbownet.graph.module import with_norm_modules
 from rainbownet.graph.nodes import evaluate, fetch
+from rainbownet.graph.operators import WRITTEN
 
 CONSTANT = "_tensor_constant"
 """What torch.fx calls tensors that the forward pass computes without its inputs, a number following."""
@@ -133,7 +135,7 @@ class _Translation:
                 self._call(node)
         self.graph.eliminate_dead_code()
         if self.root is self.module:
-            self._with_norms()
+            with_held_norms(self.root, self.graph, self.values)
         with_norm_modules(self.root, self.graph)
         with_plain_forms(self.graph)
         with_factors(self.graph)
@@ -147,22 +149,6 @@ class _Translation:
                     f"network: it was exported for {value.shape[0]} inputs; export it for any number, with "
                     "dynamic_shapes=({0: torch.export.Dim.AUTO},)"
                 )
-
-    def _with_norms(self) -> None:
-        """Put batch norms in the place of modules of a program that hold the tensors of one."""
-        for node in self.graph.nodes:
-            tensors = node.args[1:5] if node.target is F.batch_norm else ()
-            if not tensors or not all(isinstance(part, fx.Node) and part.op == "get_attr" for part in tensors):
-                continue
-            owner = str(tensors[0].target).rpartition(".")[0]
-            held: Any = fetch(self.root, owner)
-            source = self.values[node]
-            cls = {4: nn.BatchNorm2d, 5: nn.BatchNorm3d}.get(source.ndim, nn.BatchNorm1d)
-            norm = cls(len(held.running_mean), eps=node.args[7], momentum=node.args[6])
-            norm._parameters.update(held._parameters)
-            norm._buffers.update(held._buffers)
-            path, _, leaf = owner.rpartition(".")
-            setattr(fetch(self.root, path) if path else self.root, leaf, norm.eval())
 
     @staticmethod
     def _is_nothing(node: fx.Node) -> bool:
@@ -270,8 +256,8 @@ class _Translation:
             if args[2] is not None and _dtype(node.args[0]) != args[2]:
                 args[0] = self.graph.call_method("to", (args[0], args[2]))
             args = args[:2]
-        if name in _WRITTEN:
-            return _WRITTEN[name](self.graph, args, kwargs)
+        if name in WRITTEN:
+            return WRITTEN[name](self.graph, args, kwargs)
         if name in _METHODS:
             sizes = args[1:] if name in ("expand_as", "new_full", "unfold") else args[1]
             return self.graph.call_method(name, (args[0], *sizes), kwargs)
@@ -306,99 +292,3 @@ def _function(name: str) -> Any:
     if name in ("and_", "or_", "xor"):
         return getattr(operator, name)
     return getattr(F, name, None) or getattr(torch, name, None)
-
-
-Written = Callable[[fx.Graph, list[Any], dict[str, Any]], fx.Node]
-
-
-def _indexed(graph: fx.Graph, source: Any, dim: int, part: Any) -> fx.Node:
-    before = (slice(None),) * dim
-    return graph.call_function(operator.getitem, (source, (*before, part) if before else part))
-
-
-def _slice(graph: fx.Graph, args: list[Any], _: Mapping[str, Any]) -> Any:
-    defaults: list[Any] = [0, None, None, 1]
-    source, dim, start, stop, step = [*args, *defaults[len(args) - 1 :]]
-    start = None if start == 0 else start
-    stop = None if isinstance(stop, int) and stop >= (1 << 62) else stop
-    if start is None and stop is None and step == 1:
-        return source
-    return _indexed(graph, source, dim, slice(start, stop, None if step == 1 else step))
-
-
-def _index(graph: fx.Graph, args: list[Any], _: Mapping[str, Any]) -> fx.Node:
-    parts = [slice(None) if part is None else part for part in args[1]]
-    return graph.call_function(operator.getitem, (args[0], tuple(parts) if len(parts) > 1 else parts[0]))
-
-
-def _reshape(graph: fx.Graph, args: list[Any], _: Mapping[str, Any]) -> fx.Node:
-    return graph.call_method("reshape", (args[0], *args[1]))
-
-
-def _reversed(graph: fx.Graph, args: list[Any], _: Mapping[str, Any]) -> fx.Node:
-    axes = range(args[0].meta["val"].ndim) if "val" in getattr(args[0], "meta", {}) else (0, 1)
-    return graph.call_method("permute", (args[0], *reversed(axes)))
-
-
-def _called(function: Any, order: str, given: str) -> Written:
-    """Return how an operator is a function of torch that takes its arguments in another order."""
-    names, wanted = given.split(), order.split()
-
-    def written(graph: fx.Graph, args: list[Any], kwargs: dict[str, Any]) -> fx.Node:
-        found = dict(zip(names, args, strict=False)) | kwargs
-        return graph.call_function(function, tuple(found.get(name) for name in wanted))
-
-    return written
-
-
-def _batch_norm(graph: fx.Graph, args: list[Any], _: Mapping[str, Any]) -> fx.Node:
-    x, weight, bias, mean, var, _training, momentum, eps = args[:8]
-    return graph.call_function(F.batch_norm, (x, mean, var, weight, bias, False, momentum, eps))
-
-
-def _instance_norm(graph: fx.Graph, args: list[Any], _: Mapping[str, Any]) -> fx.Node:
-    x, weight, bias, mean, var, *rest = args[:8]
-    return graph.call_function(F.instance_norm, (x, mean, var, weight, bias, *rest))
-
-
-def _resampled(mode: str) -> Written:
-    def written(graph: fx.Graph, args: list[Any], _: dict[str, Any]) -> fx.Node:
-        smooth = mode in ("bilinear", "bicubic", "linear", "trilinear")
-        x, size, *rest = args
-        align = rest.pop(0) if smooth and rest else None
-        factors = rest[0] if rest else None
-        return graph.call_function(
-            F.interpolate,
-            (x,),
-            {"size": size, "scale_factor": None if size is not None else factors, "mode": mode, "align_corners": align},
-        )
-
-    return written
-
-
-_WRITTEN: dict[str, Written] = {
-    "slice": _slice,
-    "select": lambda graph, args, _: _indexed(graph, *args),
-    "index": _index,
-    "reshape": _reshape,
-    "numpy_T": _reversed,
-    "t": lambda graph, args, _: graph.call_method("transpose", (args[0], 0, 1)),
-    "sym_size": lambda graph, args, _: graph.call_method("size", tuple(args)),
-    "permute": lambda graph, args, _: graph.call_method("permute", (args[0], *args[1])),
-    "embedding": lambda graph, args, _: graph.call_function(F.embedding, (args[1], args[0])),
-    "layer_norm": lambda graph, args, _: graph.call_function(F.layer_norm, tuple(args[:5])),
-    "group_norm": lambda graph, args, _: graph.call_function(F.group_norm, tuple(args[:5])),
-    "batch_norm": _batch_norm,
-    "instance_norm": _instance_norm,
-    "add": lambda graph, args, kwargs: graph.call_function(torch.add, tuple(args), kwargs),
-    "split": lambda graph, args, _: graph.call_function(torch.split, tuple(args)),
-    "split_with_sizes": lambda graph, args, _: graph.call_function(torch.split, tuple(args)),
-    "copy": lambda graph, args, _: graph.call_method("expand_as", (args[1], args[0])),
-    "rsub": lambda graph, args, kwargs: graph.call_function(torch.sub, (args[1], args[0]), kwargs),
-    "upsample_bilinear2d": _resampled("bilinear"),
-    "upsample_bicubic2d": _resampled("bicubic"),
-    "upsample_nearest2d": _resampled("nearest"),
-    "upsample_nearest1d": _resampled("nearest"),
-    "upsample_linear1d": _resampled("linear"),
-}
-"""Operators whose arguments are not those of a function of torch with the same name."""

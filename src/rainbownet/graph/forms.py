@@ -54,8 +54,9 @@ def without_casts(graph: fx.Graph, values: Mapping[fx.Node, Any]) -> None:
     """
     for node in list(graph.nodes):
         source = node.args[0] if node.op.startswith("call_") and node.args else None
-        is_parameter = isinstance(source, fx.Node) and source.op == "get_attr"
-        if is_parameter and isinstance(values.get(node), Tensor) and values[node] is values.get(source):
+        if not isinstance(source, fx.Node) or source.op != "get_attr" or not isinstance(values.get(node), Tensor):
+            continue
+        if values[node] is values.get(source):
             node.replace_all_uses_with(source)
             graph.erase_node(node)
 

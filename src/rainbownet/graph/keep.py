@@ -6,7 +6,8 @@ from itertools import chain
 import numpy as np
 from torch import fx
 
-from rainbownet.graph.channels import Channels, IndexedParameter, Kept
+from rainbownet.graph.channels import Channels
+from rainbownet.graph.declared import IndexedParameter, Kept
 from rainbownet.graph.shrunk import shrunk
 from rainbownet.graph.ties import Ids, Solved
 

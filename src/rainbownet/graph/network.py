@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 
 from rainbownet.checks import real, shown, words_of
 from rainbownet.errors import ArchitectureError, DataError, UnsupportedOp
-from rainbownet.graph.channels import Kept, Norm, Reader
+from rainbownet.graph.declared import Kept, Norm, Reader
 from rainbownet.graph.heads import Heads
 from rainbownet.graph.inputs import Batch, Named, joined
 from rainbownet.graph.module import graph_module

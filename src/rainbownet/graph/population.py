@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rainbownet.graph.channels import IndexedParameter
+from rainbownet.graph.declared import IndexedParameter
 from rainbownet.graph.ties import Ids, Solved, number_sequences
 
 

@@ -9,17 +9,8 @@ import torch
 from torch import Tensor, fx
 
 from rainbownet.errors import ArchitectureError, UnsupportedOp
-from rainbownet.graph.channels import (
-    Channels,
-    Count,
-    IndexedParameter,
-    Kept,
-    Labels,
-    Norm,
-    Reader,
-    Renewal,
-    Rewrite,
-)
+from rainbownet.graph.channels import Channels, Labels
+from rainbownet.graph.declared import Count, IndexedParameter, Kept, Norm, Reader, Renewal, Rewrite
 from rainbownet.graph.heads import Heads, find_heads
 from rainbownet.graph.inputs import Batch
 from rainbownet.graph.keep import all_ids, keep_late, reported

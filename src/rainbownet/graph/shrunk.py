@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from torch import Tensor, fx
 
-from rainbownet.graph.channels import Channels, Kept, flat_labels
+from rainbownet.graph.channels import Channels, flat_labels
+from rainbownet.graph.declared import Kept
 from rainbownet.graph.nodes import called
 from rainbownet.graph.rules.contract import SAME_ENTRIES
 from rainbownet.graph.ties import Ids, Solved

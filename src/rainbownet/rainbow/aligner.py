@@ -13,7 +13,7 @@ from torch import Tensor, fx
 from rainbownet.aligned.basis import map_size, read_through
 from rainbownet.aligned.pairs import Key, PairMoments, halves, key_of, mean_quality, read_rows
 from rainbownet.graph import Network, Reader
-from rainbownet.graph.channels import Norm
+from rainbownet.graph.declared import Norm
 from rainbownet.moments import ChannelMoment
 from rainbownet.rainbow.classifier import Features
 from rainbownet.rainbow.neurons import parameters_of

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from rainbownet.graph.channels import Channels, Count, Kept, Labels
+from rainbownet.graph.channels import Channels, Labels
+from rainbownet.graph.declared import Count, Kept
 from rainbownet.graph.nodes import operation_name
+from rainbownet.graph.parts import is_counted, several
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 
@@ -32,7 +34,7 @@ def concatenate(p: Channels, node: fx.Node) -> Labels:
         labels.append(np.concatenate(whole).reshape(shape))
     first: dict[tuple[int, ...], Ids] = {}
     for part, ids in zip(parts, along, strict=True):
-        for label in p.labels_of(part) if ids is not None else p.several(part):
+        for label in p.labels_of(part) if ids is not None else several(p, part):
             if label.shape[axis] > 1 or label.size == 1:
                 continue
             if label.shape in first:
@@ -114,7 +116,7 @@ def _split(p: Channels, node: fx.Node, dim: int) -> list[Labels]:
 def _along(p: Channels, source: fx.Node, dim: int) -> Ids | None:
     """Return the channels along an axis whose number is theirs, those at the first entry of the others."""
     for label in p.labels_of(source):
-        if label.shape[dim] > 1 and p.is_counted(label, dim):
+        if label.shape[dim] > 1 and is_counted(p, label, dim):
             return np.moveaxis(label, dim, -1).reshape(-1, label.shape[dim])[0]
     return None
 

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor, fx
 
-from rainbownet.graph.channels import Channels, Count, Kept, Labels
+from rainbownet.graph.channels import Channels, Labels
+from rainbownet.graph.declared import Count, Kept
 from rainbownet.graph.nodes import operation_name
+from rainbownet.graph.parts import several
 from rainbownet.graph.rules.linear import matmul as matmul_parameter
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
@@ -306,7 +308,7 @@ def _rows(p: Channels, node: fx.Node, source: fx.Node, repeats: int) -> Ids | No
 
 
 def _live(p: Channels, source: fx.Node) -> list[Ids]:
-    return [label for label in p.several(source) if not p.is_frozen(label)]
+    return [label for label in several(p, source) if not p.is_frozen(label)]
 
 
 def _operand(node: fx.Node, position: int, *names: str) -> fx.Node:

@@ -8,6 +8,7 @@ from torch import Tensor, fx, nn
 from rainbownet.graph.broadcasting import broadcast
 from rainbownet.graph.channels import Channels, Labels
 from rainbownet.graph.nodes import operation_name
+from rainbownet.graph.parts import is_counted
 from rainbownet.graph.rules.table import register
 
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -76,7 +77,7 @@ def equivariant(p: Channels, node: fx.Node) -> Labels:
     for label in p.labels_of(source):
         if not isinstance(dim, int):
             p.mixes(node, label, "the axis that it goes over must be given as a number")
-        elif label.shape[dim] > 1 and not p.is_counted(label, dim):
+        elif label.shape[dim] > 1 and not is_counted(p, label, dim):
             p.ties.link(label.take([0], dim), label)
     return p.labels_of(source)
 

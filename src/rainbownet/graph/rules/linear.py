@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from torch import fx, nn
 
-from rainbownet.graph.channels import Channels, Kept, Labels
+from rainbownet.graph.channels import Channels, Labels
+from rainbownet.graph.declared import Kept
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 

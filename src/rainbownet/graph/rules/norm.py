@@ -8,6 +8,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from rainbownet.graph.channels import Channels, Labels
 from rainbownet.graph.nodes import operation_name
+from rainbownet.graph.parts import is_counted
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 
@@ -177,5 +178,5 @@ def _normalised(p: Channels, node: fx.Node, source: fx.Node, size: tuple[int, ..
 def _of_each_part(p: Channels, source: fx.Node) -> Ids | None:
     """Return the channels of a value whose last axis holds those of each part (head) of what was one axis."""
     along = [label for label in p.labels_of(source) if label.shape[-1] > 1]
-    spread = len(along) == 1 and along[0].size > along[0].shape[-1] and p.is_counted(along[0], -1)
+    spread = len(along) == 1 and along[0].size > along[0].shape[-1] and is_counted(p, along[0], -1)
     return along[0] if spread else None

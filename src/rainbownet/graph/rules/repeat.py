@@ -6,7 +6,8 @@ import numpy as np
 from torch import fx
 
 from rainbownet.graph.channels import Channels, Labels
-from rainbownet.graph.rules.shape import follow_sizes, taken_apart
+from rainbownet.graph.parts import several, take_apart
+from rainbownet.graph.rules.shape import follow_sizes
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 
@@ -39,7 +40,7 @@ def repeat(p: Channels, node: fx.Node) -> Labels:
     given = node.args[1] if len(node.args) == 2 and isinstance(node.args[1], (tuple, list)) else node.args[1:]
     times = p.value(list(given))  # type: ignore[arg-type]
     labels = []
-    for label in p.several(node.all_input_nodes[0]):
+    for label in several(p, node.all_input_nodes[0]):
         own = label.reshape((1,) * (len(times) - label.ndim) + label.shape)
         labels.append(np.tile(own, [n if size > 1 else 1 for n, size in zip(times, own.shape, strict=True)]))
     return tuple(labels)
@@ -52,7 +53,7 @@ def repeat_interleave(p: Channels, node: fx.Node) -> Labels:
     times, dim = p.value(p.argument(node, 1, "repeats")), p.argument(node, 2, "dim")
     if not isinstance(times, int) or dim is None:
         raise p.unsupported(node, "it must repeat all entries alike, along one axis")
-    return tuple(np.repeat(label, times, axis=dim) if label.shape[dim] > 1 else label for label in p.several(source))
+    return tuple(np.repeat(label, times, axis=dim) if label.shape[dim] > 1 else label for label in several(p, source))
 
 
 @register("stack", linear=True)
@@ -62,7 +63,7 @@ def stack(p: Channels, node: fx.Node) -> Labels:
     dim = p.argument(node, 1, "dim", 0) % p.values[node].ndim
     found: dict[tuple[int, ...], list[Ids]] = {}
     for part in parts:
-        for label in p.several(part):
+        for label in several(p, part):
             found.setdefault(label.shape, []).append(label)
     for labels in found.values():
         if len(labels) < len(parts):
@@ -78,8 +79,8 @@ def unbind(p: Channels, node: fx.Node) -> list[Labels]:
     source = node.all_input_nodes[0]
     dim = p.argument(node, 1, "dim", 0) % p.values[source].ndim
     for i in range(p.values[source].shape[dim]):
-        taken_apart(p, node, source, dim, i)
+        take_apart(p, node, source, dim, i)
     return [
-        tuple(np.take(label, i if label.shape[dim] > 1 else 0, axis=dim) for label in p.several(source))
+        tuple(np.take(label, i if label.shape[dim] > 1 else 0, axis=dim) for label in several(p, source))
         for i in range(p.values[source].shape[dim])
     ]

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from rainbownet.graph.channels import Channels, Count, Labels
+from rainbownet.graph.channels import Channels, Labels
+from rainbownet.graph.declared import Count
 from rainbownet.graph.nodes import called
+from rainbownet.graph.parts import several, take_apart, tell_parts_apart
 from rainbownet.graph.rules.table import register
 from rainbownet.graph.ties import Ids
 
@@ -19,7 +21,7 @@ def reshape(p: Channels, node: fx.Node) -> Labels:
     """Reshape the labels; constant sizes in the code follow the number of channels."""
     source = node.all_input_nodes[0]
     old, new = tuple(p.values[source].shape), tuple(p.values[node].shape)
-    given = p.labels_of(source) if called(node, p.modules) == "unsqueeze" else p.several(source)
+    given = p.labels_of(source) if called(node, p.modules) == "unsqueeze" else several(p, source)
     labels = tuple(without_repeats(_reshaped(label, old, new)) for label in given)
     if node.op != "call_module" and str(getattr(node.target, "__name__", node.target)) in {"view", "reshape"}:
         follow_sizes(p, node, labels, new)
@@ -34,7 +36,7 @@ def _tell_parts_apart(p: Channels, node: fx.Node, label: Ids) -> None:
     """Declare that neurons differ in law by the part that they fall in when an axis of channels is taken apart."""
     *parts, _ = [axis for axis, size in enumerate(label.shape) if size > 1] or [0]
     if len(np.unique(label)) == label.size:  # else it has positions besides
-        p.tell_rows_apart(node, label, parts)
+        tell_parts_apart(p, node, label, parts)
 
 
 def _follow_unflattened(p: Channels, node: fx.Node, labels: Labels, parts: int) -> None:
@@ -166,7 +168,7 @@ def getitem(p: Channels, node: fx.Node) -> Any:
     labels = tuple(label[_index_of_label(label, value, parts)] for label in p.labels_of(source))
     for axis, part in _taken(parts):
         if isinstance(part, int):
-            taken_apart(p, node, source, axis, part)
+            take_apart(p, node, source, axis, part)
     if computed:  # by sizes that the code computes, which need not follow the number of channels
         axes = [axis for axis, part in _taken(parts) if isinstance(part, int) or part != slice(None)]
         for label in p.labels_of(source):
@@ -175,18 +177,6 @@ def getitem(p: Channels, node: fx.Node) -> Any:
     else:
         _follow_slices(p, node, source, parts)
     return labels
-
-
-def taken_apart(p: Channels, node: fx.Node, source: fx.Node, axis: int, entry: int) -> None:
-    """Declare that one entry along an axis is taken: of channels themselves it has no meaning at other widths."""
-    if p.values[source].shape[axis] == 1:
-        p.several(source)
-    for label in p.labels_of(source):
-        if label.shape[axis] > 1:
-            if p.is_counted(label, axis):
-                p.mixes(node, label, "it takes channels one by one, which have no places at other widths")
-            else:
-                p.ties.tag(label.take(entry, axis), (node.name, entry))
 
 
 def _taken_by_tensors(p: Channels, node: fx.Node, source: fx.Node, parts: list[Any]) -> Labels:
