@@ -140,6 +140,7 @@ def test_channels_that_code_tells_apart_are_kept_and_said(name):
         assert max(errors(net).values()) < 1e-9
 
 
+@pytest.mark.filterwarnings("ignore:network Net:rainbownet.errors.RainbowWarning")
 @pytest.mark.parametrize("name", ONE)
 def test_a_single_channel_that_code_counts_on_stays_one(name):
     net = made(ONE[name])
