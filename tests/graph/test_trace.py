@@ -152,3 +152,39 @@ def test_what_a_forward_pass_remembers_is_not_what_a_trace_was_made_of():
     assert network.root.cache == {}
     assert not hasattr(network.root, "last")
     assert torch.equal(network.like(x).traced(x), net(x))
+
+
+class Assigning(nn.Module):
+    """Parts of a map are assigned to, along one axis, along two and as a whole, as MViT's relative positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Conv2d(1, 8, 1), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)
+        y[:, :, 1:] = y[:, :, 1:].relu() * 2
+        y[:, :, :2, 2:] = y[:, :, :2, 2:].tanh() + y[:, :, 1:3, 1:3]
+        y[:, :, 0:] = y + 1
+        return self.head(y.mean((2, 3)))
+
+
+class StaleView(Assigning):
+    """A view is read after the tensor that it shows was assigned to."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)
+        view = y[:, :, :2]
+        y[:, :, 1:] = y[:, :, 1:].relu() * 2
+        return self.head(y.mean((2, 3)) + view.mean((2, 3)))
+
+
+def test_assignments_to_parts_are_traced_and_what_they_change_is_drawn():
+    net, x = Assigning().double().eval(), torch.randn(40, 1, 4, 4, dtype=torch.float64)
+    assert torch.equal(symbolic_trace(net, x[:2])(x), net(x))
+    assert [(p.name, p.frozen) for p in Network(net, x, strict=True).populations] == [("first", False), ("head", True)]
+
+
+def test_a_view_of_what_is_assigned_to_is_refused_where_it_would_show_old_entries():
+    with pytest.raises(ArchitectureError, match="a view of it, 'getitem', is read later"):
+        symbolic_trace(StaleView().double().eval(), torch.randn(2, 1, 4, 4, dtype=torch.float64))

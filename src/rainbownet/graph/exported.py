@@ -32,7 +32,22 @@ _CASTS = {"to", "_to_copy", "type_as"}
 _METHODS = {"expand", "expand_as", "repeat", "new_ones", "new_zeros", "new_full", "unfold"}
 _NAMES = {"view": "reshape", "_unsafe_view": "reshape", "__and__": "and_", "__or__": "or_", "__xor__": "xor"}
 _PLACES = {"device", "layout", "pin_memory", "memory_format", "non_blocking", "copy", "implicit"}
-_VIEWS = {"slice", "select", "view", "reshape", "transpose", "permute", "unsqueeze", "squeeze", "expand", "unbind"}
+_VIEWS = {
+    *(
+        "slice",
+        "select",
+        "view",
+        "reshape",
+        "transpose",
+        "permute",
+        "unsqueeze",
+        "squeeze",
+        "expand",
+        "unbind",
+        "alias",
+    ),
+    *("split", "split_with_sizes", "chunk", "getitem", "numpy_T", "t", "detach", "diagonal", "unfold"),
+}
 
 
 class _Called(nn.Module):
@@ -203,10 +218,14 @@ class _Translation:
             return
         changed = node.args[0]
         assert isinstance(changed, fx.Node)
-        if changed.op == "call_function" and isinstance(changed.target, OpOverload) and _name(changed) in _VIEWS:
-            base = changed.all_input_nodes[0]
-            later = list(self.module.graph.nodes).index(node)
-            if any(list(self.module.graph.nodes).index(user) > later for user in base.users):
+        whole = changed
+        while _is_view(whole):
+            whole = whole.all_input_nodes[0]
+        order = {other: i for i, other in enumerate(self.module.graph.nodes)}
+        seen = [whole]
+        for shown in seen:
+            seen += [user for user in shown.users if _is_view(user) and order[user] < order[node]]
+            if shown is not changed and any(order[user] > order[node] for user in shown.users):
                 raise UnsupportedOp(f"node {node.name!r} ({_name(node)}) changes a part of a tensor that is used later")
 
     def _stack(self, node: fx.Node) -> dict[str, Any]:
@@ -272,6 +291,12 @@ class _Translation:
         wanted, given = _dtype(node), node.args[0]
         held = fetch(self.module, str(given.target)).dtype if given.op == "get_attr" else _dtype(given)  # type: ignore[union-attr]
         return source if held == wanted else self.graph.call_method("to", (source, wanted))
+
+
+def _is_view(node: fx.Node) -> bool:
+    if node.target is operator.getitem:  # a part of what a split gives
+        return True
+    return node.op == "call_function" and isinstance(node.target, OpOverload) and _name(node) in _VIEWS
 
 
 def _name(node: fx.Node) -> str:

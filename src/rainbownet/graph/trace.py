@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 from torch.fx.proxy import Attribute
 
 from rainbownet.errors import ArchitectureError, RainbowError
+from rainbownet.graph.assigned import assigned, check_assigned
 from rainbownet.graph.baked import with_baked_weights
 from rainbownet.graph.exported import CONSTANT, export, is_exported, of_torch
 from rainbownet.graph.factors import with_factors
@@ -50,6 +51,7 @@ class _Tracer(fx.Tracer):
         super().__init__()
         self.example, self.inputs, self.output = example, inputs, output
         self.took = False
+        self.assigned: list[tuple[fx.Node, fx.Node]] = []
         self.values: dict[fx.Node, Any] = {}
 
     def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> tuple[Any, list[Any]]:
@@ -157,6 +159,12 @@ class _Known(fx.Proxy):
             return self.tracer.create_proxy("call_function", getattr, (self, k), {})
         return super().__getattr__(k)
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        tracer: Any = self.tracer
+        made = assigned(self, index, value, self._value(Tensor).shape)
+        tracer.assigned.append((self.node, made.node))
+        self.node = made.node  # what reads the tensor from here on reads the new one
+
     def __len__(self) -> int:
         return len(self._value(tuple, list, Tensor))
 
@@ -213,6 +221,7 @@ def copy_and_trace(
     try:
         with _shapes_unchecked(), without_leftovers(root):
             graph = tracer.trace(root)
+            check_assigned(graph, tracer.assigned)
     except Exception as error:
         found = None if example is None else _exported(root, example, output)
         if found is not None:

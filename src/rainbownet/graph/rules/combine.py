@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
+from rainbownet.graph.broadcasting import broadcast
 from rainbownet.graph.channels import Channels, Labels
 from rainbownet.graph.declared import Count, Kept
 from rainbownet.graph.nodes import operation_name
@@ -119,6 +120,18 @@ def _along(p: Channels, source: fx.Node, dim: int) -> Ids | None:
         if label.shape[dim] > 1 and is_counted(p, label, dim):
             return np.moveaxis(label, dim, -1).reshape(-1, label.shape[dim])[0]
     return None
+
+
+@register("slice_scatter", linear=True)
+def scattered(p: Channels, node: fx.Node) -> Labels:
+    """Tie the channels of a tensor to those of what takes the place of some of its positions."""
+    source, entries = (p.argument(node, i, name) for i, name in enumerate(("input", "src")))
+    dim = p.argument(node, 2, "dim", 0)
+    for tensor in (source, entries):
+        for label in several(p, tensor):
+            if label.shape[dim] > 1:
+                p.mixes(node, label, "it replaces channels, which have no places at other widths")
+    return broadcast(p, node, [source, entries], p.values[node].shape)
 
 
 @register("index_select", linear=True)
