@@ -43,6 +43,7 @@ def test_what_is_no_share_is_refused(text):
 
 def test_the_verb_refuses_what_is_no_share():
     assert "share" in refused("reproduce", "networks", "--share", "2/1")
+    assert "networks" in refused("reproduce", "bulk", "--share", "1/2")
 
 
 def test_a_scale_counts_the_last_width_apart_where_it_says_so():

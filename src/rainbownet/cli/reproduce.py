@@ -71,6 +71,8 @@ class Reproduce(Verb):
         if self.figure not in ("", *FIGURES, "all", "networks"):
             known = ", ".join(FIGURES)
             raise RainbowError(f"figure: {self.figure!r} is unknown; there are {known}, all, and networks")
+        if self.share != "1/1" and self.figure != "networks":
+            raise RainbowError(f"share: {self.share!r} is for networks alone; a figure is made in one process")
         everything = [name for name, figure in FIGURES.items() if figure.prepare is None]
         chosen = everything if self.figure == "all" else [self.figure] if self.figure in FIGURES else []
         scale, report = scale_named(self.scale), say if os.environ.get("RANK", "0") == "0" else None
