@@ -1,4 +1,4 @@
-"""Pieces of work that `performance.py` measures, each in seconds of processor time, in whatever version is imported.
+"""Pieces of work that `performance.py` measures, in seconds of processor time or MiB, in whatever version is imported.
 
     python benchmarks/works.py
 
@@ -241,6 +241,13 @@ def started(*arguments: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def peak(method: str, images: int) -> float:
+    """Return the MiB that drawing 16 convolutions takes at most, beyond what a process holds before."""
+    code = "import sys; from lockstep import Chain, measured; "
+    code += f"print(measured({method!r}, Chain('conv', 16, 64, {images}))['peak_mib'])"
+    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+
 WORKS: dict[str, tuple[Work, Work]] = {
     "draw conv 16": (lambda: draw("conv 16"), lambda: forwards_and_products("conv 16")),
     "draw mlp 16": (lambda: draw("mlp 16"), lambda: forwards_and_products("mlp 16")),
@@ -250,9 +257,11 @@ WORKS: dict[str, tuple[Work, Work]] = {
     "fit wide": (fit_wide, eigenvectors_of_products),
     "rotation 512": (rotation, singular_vectors),
     "moments": (moment, bare_products),
+    # Layer by layer memory is that of a batch, whatever their number.
+    "memory conv 16": (lambda: peak("lockstep", 2000), lambda: peak("layer by layer", 512)),
     "help": (lambda: started("-m", "rainbownet", "--help"), lambda: started("-c", "import torch")),
 }
-"""Each work and what it is compared with; what returns a number has measured itself."""
+"""Each work and what it is compared with; what returns a number has measured itself, memory in MiB."""
 
 PREPARED: dict[str, Work] = {
     "draw conv 16": lambda: drawn("conv 16"),

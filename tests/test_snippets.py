@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import SkipTest
 
@@ -12,6 +14,8 @@ from sybil import Document, Example, Sybil
 from sybil.example import NotEvaluated
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
+import warm
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^ *```(\w*)[^\n]*\n.*?^ *```$", re.MULTILINE | re.DOTALL)
@@ -19,11 +23,25 @@ TEXT = ("", "text", "mermaid")
 """Languages of fences that hold no code."""
 
 
+@pytest.fixture(scope="module")
+def commands() -> Iterator[str]:
+    """Where commands are found: `rainbownet` without the seconds that it takes to start, and what is installed."""
+    # The path of a socket is short.
+    with tempfile.TemporaryDirectory(prefix="warm") as folder:
+        address = Path(folder) / "socket"
+        warm.install(Path(folder), address)
+        words = [sys.executable, warm.__file__, str(address)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n"
+            yield os.pathsep.join([folder, str(Path(sys.executable).parent), os.environ["PATH"]])
+            server.terminate()
+
+
 def evaluate_shell(example: Example) -> None:
     """Run a block in bash, with the variables that blocks before it set; the first command that fails ends it."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     script = f"set -ea\n[ ! -e .variables ] || . ./.variables\n{example.parsed}\nexport -p > .variables\n"
-    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, (
         f"{Path(example.path).name}:{example.line}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     )
@@ -57,8 +75,9 @@ def run(page: Path) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if FENCE.search(page.read_text("utf-8"))], ids=lambda p: p.name
 )
-def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+def test_the_code_of_a_page_runs(page, commands, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", commands)
     text = page.read_text(encoding="utf-8")
     blocks = [language for language in FENCE.findall(text) if language not in TEXT]
     ran, reasons = run(page)
@@ -81,3 +100,13 @@ def test_blocks_of_a_page_share_names_variables_and_the_folder(tmp_path, monkeyp
     text += "assert __import__('pathlib').Path('file').read_text() == 'b\\n'\nassert x == 3\n```\n"
     (tmp_path / "page.md").write_text(text, encoding="utf-8")
     assert run(tmp_path / "page.md") == (4, [])
+
+
+@pytest.mark.parametrize("words", [["info", "digits_mlp"], ["fit", "absent"], ["nothing"]])
+def test_the_command_without_its_start_is_the_one_that_is_installed(words, commands, tmp_path):
+    first, *installed = commands.split(os.pathsep)
+    done = [
+        subprocess.run(["rainbownet", *words], env={**os.environ, "PATH": path}, cwd=tmp_path, capture_output=True)
+        for path in (first, os.pathsep.join(installed))
+    ]
+    assert (done[0].returncode, done[0].stdout, done[0].stderr) == (done[1].returncode, done[1].stdout, done[1].stderr)
