@@ -42,6 +42,10 @@ def test_modules_said_to_be_pointwise_are(cls):
 SEVERAL = (
     "add",
     "addcmul",
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "clip",
     "div",
     "lerp",
     "maximum",

@@ -161,7 +161,7 @@ _SMALL = Scale(
     crowd=(0.125, 8),
     width_seeds=3,
     # Without decay and with every epoch that is looked at, all figures share their networks.
-    recipe=kept(replace(_SHORT, epochs=20, batch_size=128, augment="cifar")),
+    recipe=kept(replace(_SHORT, epochs=20, lr=0.015, batch_size=128, augment="cifar")),
     vgg="factorized_vgg11",
     vgg_width=1.0,
     vgg_images=None,

@@ -34,15 +34,19 @@ def assigned(target: fx.Proxy, index: Any, value: Any, shape: Sequence[int]) -> 
     Args:
         target: The tensor.
         index: Slices of its first axes.
-        value: The entries, a tensor of the shape of that part.
+        value: The entries, a tensor of the shape of that part, or a number.
         shape: The shape of the tensor.
 
     Raises:
-        TypeError: If the index is not made of slices alone, or the value is no tensor.
+        TypeError: If the index is not made of slices alone, or the value is neither a tensor nor a number.
     """
     parts = list(index) if isinstance(index, tuple) else [index]
-    if not isinstance(value, fx.Proxy) or not all(isinstance(p, slice) and p.step in (None, 1) for p in parts):
-        raise TypeError("only tensors are assigned to slices, without steps")
+    if not all(isinstance(p, slice) and p.step in (None, 1) for p in parts):
+        raise TypeError("tensors and numbers are assigned to slices, without steps")
+    if isinstance(value, (bool, int, float)):
+        value = torch.full_like(operator.getitem(target, index), value)  # type: ignore[arg-type]
+    if not isinstance(value, fx.Proxy):
+        raise TypeError("tensors and numbers are assigned to slices, without steps")
     axes = [axis for axis, part in enumerate(parts) if part.indices(shape[axis])[:2] != (0, shape[axis])]
     inner = [target]  # the tensor, cut along the first axis, along the first two, ...
     for axis in axes[:-1]:
@@ -64,9 +68,9 @@ def check_assigned(graph: fx.Graph, changes: Sequence[tuple[fx.Node, fx.Node]]) 
     """
     order = {node: i for i, node in enumerate(graph.nodes)}
     for before, after in changes:
-        views = {before} if _is_view(before) else set()
+        views = {before} if is_view(before) else set()
         views = {*views, *(source for node in views for source in node.all_input_nodes)}
-        views |= {user for user in before.users if _is_view(user)}
+        views |= {user for user in before.users if is_view(user)}
         for node in views:
             if any(order[user] > order[after] for user in node.users if user is not after):
                 raise ArchitectureError(
@@ -75,5 +79,6 @@ def check_assigned(graph: fx.Graph, changes: Sequence[tuple[fx.Node, fx.Node]]) 
                 )
 
 
-def _is_view(node: fx.Node) -> bool:
+def is_view(node: fx.Node) -> bool:
+    """Return whether a node gives a tensor that may share its memory with another."""
     return node.op.startswith("call_") and node.op != "call_module" and operation_name(node.target) in _VIEWS

@@ -1,9 +1,8 @@
 """Tracing: from the user's module to a torch.fx graph over a private copy of it."""
 
 import inspect
-import operator
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from rainbownet.graph.baked import with_baked_weights
 from rainbownet.graph.exported import CONSTANT, export, is_exported, of_torch
 from rainbownet.graph.factors import with_factors
 from rainbownet.graph.forms import with_listed_parts, with_plain_forms, with_sizes_apart, without_casts
+from rainbownet.graph.inplace import PART_OF, changing_part, check_in_place, functionalise
 from rainbownet.graph.inputs import Batch, Named, given, run, taken
 from rainbownet.graph.leftovers import without_leftovers
 from rainbownet.graph.module import graph_module, with_norm_modules
@@ -26,14 +26,7 @@ from rainbownet.graph.nodes import evaluate_checked, operation_name
 from rainbownet.graph.private import private_copy, warn_of_baked
 from rainbownet.graph.rules.table import leaf_modules
 from rainbownet.graph.shuffle import with_selections
-
-_OUT_OF_PLACE = {
-    operator.iadd: operator.add,
-    operator.imul: operator.mul,
-    operator.isub: operator.sub,
-    operator.itruediv: operator.truediv,
-    torch.relu_: torch.relu,
-}
+from rainbownet.graph.wrapped import unwrapped, wrapped_without_rule
 
 
 class _Tracer(fx.Tracer):
@@ -157,7 +150,14 @@ class _Known(fx.Proxy):
             return getattr(value, k)
         if isinstance(value, Tensor) and k == "shape":
             return self.tracer.create_proxy("call_function", getattr, (self, k), {})
+        if isinstance(value, Tensor) and PART_OF in vars(self) and k.endswith("_") and k[:1] != "_":
+            return changing_part(self, k[:-1])
         return super().__getattr__(k)
+
+    def __getitem__(self, index: Any) -> Any:
+        part = super().__getitem__(index)  # type: ignore[misc]  # torch.fx sets it
+        vars(part)[PART_OF] = (self, index)
+        return part
 
     def __setitem__(self, index: Any, value: Any) -> None:
         tracer: Any = self.tracer
@@ -217,11 +217,8 @@ def copy_and_trace(
         root.graph = _renamed(root.graph, named)
         return root, root
     inputs = _inputs(root, example)
-    tracer = _Tracer(example, inputs, output)
     try:
-        with _shapes_unchecked(), without_leftovers(root):
-            graph = tracer.trace(root)
-            check_assigned(graph, tracer.assigned)
+        tracer, graph = _recorded(root, example, inputs, output)
     except Exception as error:
         found = None if example is None else _exported(root, example, output)
         if found is not None:
@@ -245,10 +242,29 @@ def copy_and_trace(
     with_selections(root, graph, tracer.values)
     with_sizes_apart(graph, tracer.values)
     traced = graph_module(root, graph)
-    _functionalise(traced)
+    functionalise(traced)
     with_factors(traced.graph)
     traced.graph = _renamed(traced.graph, named)
     return (traced if named or tracer.took or baked else root), traced
+
+
+def _recorded(
+    root: nn.Module, example: Batch | None, inputs: Sequence[str], output: str | int | None
+) -> tuple[_Tracer, fx.Graph]:
+    """Trace a module with torch.fx: through functions that a package wraps, or where that fails with their calls."""
+    for how in (unwrapped, nullcontext) if wrapped_without_rule() else (nullcontext,):
+        tracer = _Tracer(example, inputs, output)
+        try:
+            with how(), _shapes_unchecked(), without_leftovers(root):
+                graph = tracer.trace(root)
+                check_assigned(graph, tracer.assigned)
+                check_in_place(root, graph, tracer.values)
+            return tracer, graph
+        except Exception:
+            # The user's code raises anything under a tracer.
+            if how is nullcontext:
+                raise
+    raise AssertionError("the last way returns or raises")
 
 
 def _exported(root: nn.Module, example: Batch, output: str | int | None) -> fx.GraphModule | None:
@@ -322,37 +338,3 @@ def _shapes_unchecked() -> Iterator[None]:
         yield
     finally:
         config.update("jaxtyping_disable", before)
-
-
-def _functionalise(traced: fx.GraphModule) -> None:
-    """Replace in-place operations by others, so that nodes may be evaluated in any order that respects the graph."""
-    modules = dict(traced.named_modules())
-    order = {node: i for i, node in enumerate(traced.graph.nodes)}
-    inplace = [m for m in modules.values() if getattr(m, "inplace", False)]
-    for module in inplace:
-        setattr(module, "inplace", False)  # noqa: B010
-    for node in traced.graph.nodes:
-        own = node.op == "call_module" and any(modules[str(node.target)] is module for module in inplace)
-        if not own and not _made_out_of_place(node):
-            continue
-        changed = node.args[0] if node.args else None
-        if isinstance(changed, fx.Node):
-            later = order[node]
-            changed.replace_all_uses_with(node, delete_user_cb=lambda user, later=later: order[user] > later)
-    traced.graph.eliminate_dead_code()
-    traced.recompile()
-
-
-def _made_out_of_place(node: fx.Node) -> bool:
-    if node.op == "call_module":
-        return False
-    if node.kwargs.get("inplace"):
-        node.kwargs = {**node.kwargs, "inplace": False}
-        return True
-    if node.op == "call_method" and str(node.target).endswith("_") and hasattr(torch.Tensor, str(node.target)[:-1]):
-        node.target = str(node.target)[:-1]
-        return True
-    if node.op == "call_function" and node.target in _OUT_OF_PLACE:
-        node.target = _OUT_OF_PLACE[node.target]
-        return True
-    return False

@@ -127,11 +127,15 @@ def scattered(p: Channels, node: fx.Node) -> Labels:
     """Tie the channels of a tensor to those of what takes the place of some of its positions."""
     source, entries = (p.argument(node, i, name) for i, name in enumerate(("input", "src")))
     dim = p.argument(node, 2, "dim", 0)
-    for tensor in (source, entries):
-        for label in several(p, tensor):
-            if label.shape[dim] > 1:
-                p.mixes(node, label, "it replaces channels, which have no places at other widths")
-    return broadcast(p, node, [source, entries], p.values[node].shape)
+    labels = [label for tensor in (source, entries) for label in several(p, tensor)]
+    replaced = [label for label in labels if label.shape[dim] > 1]
+    for label in replaced:
+        p.mixes(node, label, "it replaces channels, which have no places at other widths")
+    if not replaced:
+        return broadcast(p, node, [source, entries], p.values[node].shape)
+    for label in labels:
+        p.ties.freeze(label)
+    return p.labels_of(source)
 
 
 @register("index_select", linear=True)

@@ -110,3 +110,15 @@ _ACTIVATIONS = (
 def pointwise(p: Channels, node: fx.Node) -> Labels:
     """Pass the labels of the one input on."""
     return p.labels_of(node.all_input_nodes[0])
+
+
+@register("zeros_like", "ones_like", "full_like")
+def like(p: Channels, node: fx.Node) -> Labels:
+    """Pass the labels on: every channel has the same number."""
+    return p.labels_of(node.all_input_nodes[0])
+
+
+@register("new_zeros", "new_ones", "new_full", "new_empty")
+def new(p: Channels, node: fx.Node) -> Labels:
+    """Make a tensor of constants, which has no channels: the tensor it is made of gives a type and a device."""
+    return ()
