@@ -44,6 +44,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import rainbownet as rn
 from common import RESULTS, cifar10, data_folder, show, skip, write_json
 from compression_peers import pruned_channels
+from coverage_measure import Closest, Copies
 from rainbownet import data, nets
 from rainbownet.data import Images
 from rainbownet.naming import load_weights
@@ -208,7 +209,9 @@ def starts(task: Task, trained: nn.Module) -> dict[str, Callable[[int], nn.Modul
         if isinstance(trained, nn.Sequential):
             found["copies"] = lambda seed: copies(trained, built(seed), seed)  # type: ignore[arg-type]
         else:
-            found["copies"] = lambda seed: noisy(rainbow.sample(inputs, width=factor, draw="identity"), seed)
+            copied = rn.fit(trained, inputs, law=Copies())
+            exact: dict[str, Any] = {"draw": "gaussian", "alignment": Closest(), "holdout": 0.0}
+            found["copies"] = lambda seed: noisy(copied.sample(inputs, width=factor, seed=seed, **exact), seed)
         return found
     if isinstance(trained, nn.Sequential):
         found["pruned by norm"] = lambda seed: pruned(trained, built(seed), seed)  # type: ignore[arg-type]
