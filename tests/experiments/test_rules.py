@@ -2,10 +2,10 @@
 
 import pytest
 
-from experiments.cases import CASES, SUBJECTS
-from experiments.cases.samples import accuracies
-from experiments.cases.spectra import STEADY, by_width
-from experiments.cases.tables import THREE, Tables
+from experiments.figure_tables import CASES, SUBJECTS
+from experiments.figure_tables.samples import accuracies
+from experiments.figure_tables.spectra import STEADY, by_width
+from experiments.figure_tables.tables import THREE, Tables
 from rainbownet.experiments import FIGURES, Verdict
 
 RULES = {(figure.name, rule.name): rule for figure in FIGURES.values() for rule in figure.rules}

@@ -71,9 +71,8 @@ class LimitMap(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return the reference channels of every image and position."""
         rows = rows_of_channels(features, self.dim)
-        if self.map is None:
-            return channels_from_rows(rows.new_zeros(len(rows), self.channels), features, self.dim)
-        return channels_from_rows(rows @ self.map.T.to(rows), features, self.dim).contiguous()
+        value = rows.new_zeros(len(rows), self.channels) if self.map is None else rows @ self.map.T.to(rows)
+        return channels_from_rows(value, features, self.dim).contiguous()
 
 
 class LimitLayer(nn.Module):

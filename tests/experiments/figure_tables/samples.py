@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.cases.tables import APART, ONE, THREE, WIDTHS, Cases, Tables, rows
+from experiments.figure_tables.tables import APART, ONE, THREE, WIDTHS, Cases, Tables, rows
 
 
 def accuracies(

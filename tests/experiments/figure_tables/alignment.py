@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.cases.tables import APART, ONE, THREE, WIDTHS, Cases, Tables, rows
+from experiments.figure_tables.tables import APART, ONE, THREE, WIDTHS, Cases, Tables, rows
 
 
 def errors(first: float, last: float, at_wide: tuple[float, float], spread: dict[int, float]) -> Tables:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.cases.tables import APART, ONE, THREE, Cases, Tables, rows
+from experiments.figure_tables.tables import APART, ONE, THREE, Cases, Tables, rows
 
 
 def cosines(within: float, between: float, before: float, spread: dict[int, float]) -> Tables:

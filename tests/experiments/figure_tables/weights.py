@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from experiments.cases.tables import APART, ONE, SEEDS, THREE, Cases, Tables, per_seed, rows
+from experiments.figure_tables.tables import APART, ONE, SEEDS, THREE, Cases, Tables, per_seed, rows
 from rainbownet.analysis import gaussianity as normality
 from rainbownet.analysis import marchenko_pastur
 

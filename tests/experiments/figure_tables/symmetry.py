@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.cases.tables import APART, ONE, THREE, Cases, Tables, per_seed, rows
+from experiments.figure_tables.tables import APART, ONE, THREE, Cases, Tables, per_seed, rows
 
 
 def symmetric(turns: float, spread: dict[int, float], *, initial: float = 0.2) -> Tables:

@@ -1,8 +1,8 @@
 """The ImageNet figure: tables for each verdict of each rule."""
 
-from experiments.cases.alignment import resnet
-from experiments.cases.spectra import over_mean, second
-from experiments.cases.tables import APART, ONE, THREE, Cases
+from experiments.figure_tables.alignment import resnet
+from experiments.figure_tables.spectra import over_mean, second
+from experiments.figure_tables.tables import APART, ONE, THREE, Cases
 
 CASES: Cases = {
     ("imagenet", "resnet"): {

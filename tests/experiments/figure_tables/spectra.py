@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from experiments.cases.tables import APART, ONE, THREE, WIDTHS, Cases, Tables, per_seed, rows
+from experiments.figure_tables.tables import APART, ONE, THREE, WIDTHS, Cases, Tables, per_seed, rows
 
 
 def power_law(slope: float, spread: dict[int, float]) -> Tables:

@@ -1,7 +1,7 @@
 """Made-up tables for every rule of every figure: by which it agrees, disagrees, and cannot tell."""
 
-from experiments.cases import alignment, imagenet, samples, spectra, symmetry, universality, weights
-from experiments.cases.tables import Cases
+from experiments.figure_tables import alignment, imagenet, samples, spectra, symmetry, universality, weights
+from experiments.figure_tables.tables import Cases
 
 SUBJECTS = (spectra, weights, alignment, imagenet, samples, universality, symmetry)
 
