@@ -266,7 +266,7 @@ TIMM: dict[str, tuple] = {
     "hieradet": ("hieradet_small", 64),
     "darknetaa": ("darknetaa53", 64),
     "pnasnet": ("pnasnet5large", 64),
-    "nasnetalarge": ("nasnetalarge", 64, {"num_features": 1008, "stem_size": 24}),
+    "nasnetalarge": ("nasnetalarge", 64, {"num_features": 960, "stem_size": 24}),
     "vgg": ("vgg11", 64),
     "mobilenetv5": ("mobilenetv5_300m_enc", 64),
 }
