@@ -152,3 +152,27 @@ def test_channels_tied_in_a_chain_are_refused_at_widths_that_would_take_the_chai
     net = made(lambda net, x, y: y[:, 1:].relu() - y[:, :-1].tanh())
     with pytest.raises(ArchitectureError, match=r"width 2: a layer of the resized network reads its channels in"):
         Network(net, IMAGES).resized(2)
+
+
+class SamePadding(nn.Module):
+    """A convolution padded by the size of its weight, which is asked for before what it reads is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Conv2d(2, 8, 1), nn.Linear(6, 3)
+        self.weight = nn.Parameter(torch.randn(6, 8, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        side = self.weight.shape[-1]
+        y = nn.functional.pad(self.first(x).relu(), [side // 2] * 4)
+        return self.head(nn.functional.conv2d(y, self.weight).relu().mean((2, 3)))
+
+
+def test_the_shape_of_a_weight_may_be_read_before_what_the_weight_reads() -> None:
+    torch.manual_seed(0)
+    net, x = SamePadding().double(), torch.randn(60, 2, 4, 4).double()
+    rainbow = rn.fit(net, [x], law=Copies())
+    assert set(rainbow.laws) == {"first", "weight"}
+    for width in (1, 2):
+        drawn = rainbow.sample([x], width=width, draw="gaussian", **EXACT)
+        assert distance(net, drawn, x) < 1e-9

@@ -207,6 +207,8 @@ class SampleAligner(Visitor):
         return own.maps
 
     def _parameters_read_by(self, node: fx.Node) -> list[str]:
+        if node.target is getattr or node.target in ("size", "dim", "numel"):
+            return []  # of its shape alone, which is known before what the layer reads is aligned
         if node.op == "call_module":
             names = [f"{node.target}.{leaf}" for leaf, _ in self.reference.modules[str(node.target)].named_parameters()]
         else:
