@@ -48,12 +48,17 @@ def number(y: Tensor) -> Tensor:
     return y
 
 
+def copied_part(y: Tensor) -> Tensor:
+    y[:, :2].copy_(y[:, 2:4])
+    return y
+
+
 def of_several(y: Tensor) -> Tensor:
     y.view(-1, 2, 3).transpose(1, 2).mul_(2.0)
     return y
 
 
-@pytest.mark.parametrize("change", [zeroed, filled, added, number])
+@pytest.mark.parametrize("change", [zeroed, filled, added, number, copied_part])
 def test_parts_that_are_changed_in_place_are_seen_by_what_reads_the_whole(change) -> None:
     torch.manual_seed(0)
     net, x = Changing(change), torch.randn(64, 4)
@@ -85,6 +90,31 @@ def test_positions_that_are_zeroed_leave_channels_drawn() -> None:
     for width in (1, 2):
         drawn = rainbow.sample([x], width=width, draw="gaussian", alignment=rn.LeastSquares(ridge=0.0), holdout=0.0)
         torch.testing.assert_close(drawn(x), net(x), rtol=0, atol=1e-9)
+
+
+def emptied(y: Tensor) -> Tensor:
+    other = y.clone()
+    y.zero_()
+    other.fill_(3.0)
+    return y + other
+
+
+def copied(y: Tensor) -> Tensor:
+    y.copy_(2 * y)
+    return y
+
+
+def test_tensors_that_are_set_in_place_are_seen_as_set() -> None:
+    net, x = Changing(emptied), torch.randn(8, 4)
+    torch.testing.assert_close(symbolic_trace(net, x)(x), net(x), rtol=0, atol=0)
+
+
+def test_a_method_without_another_form_is_not_lost() -> None:
+    net, x = Changing(copied), torch.randn(8, 4)
+    seen = _Tracer(x, ["x"], None)
+    graph = seen.trace(net)
+    with pytest.raises(ArchitectureError, match="in place by 'copy_', which has no form that gives a new"):
+        check_in_place(net, graph, seen.values)
 
 
 def test_a_view_that_others_share_is_not_changed_in_place() -> None:

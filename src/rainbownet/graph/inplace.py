@@ -22,22 +22,26 @@ _OUT_OF_PLACE = {
 }
 
 
+_CONSTANT = {"zero_": torch.zeros_like, "fill_": torch.full_like}
+"""Methods whose result depends on the shape of their tensor alone."""
+
+
 def changing_part(part: fx.Proxy, operation: str) -> Callable[..., fx.Proxy]:
     """Return a method that changes a part of a tensor in place, `x[:, 1:].zero_()`, as an assignment to it.
 
     Args:
         part: What was taken out.
-        operation: The method of a tensor without its last underscore.
+        operation: The method of a tensor.
     """
     whole, index = vars(part)[PART_OF]
 
     def change(*args: Any, **kwargs: Any) -> fx.Proxy:
-        if operation == "zero":
-            new: Any = torch.zeros_like(part)  # type: ignore[arg-type]
-        elif operation == "fill":
-            new = torch.full_like(part, *args, **kwargs)  # type: ignore[call-overload]
+        if operation in _CONSTANT:
+            new: Any = _CONSTANT[operation](part, *args, **kwargs)
+        elif operation == "copy_":
+            new = args[0]
         else:
-            new = getattr(part, operation)(*args, **kwargs)
+            new = getattr(part, operation.removesuffix("_"))(*args, **kwargs)
         whole[index] = new
         part.node = new.node
         return part
@@ -46,7 +50,7 @@ def changing_part(part: fx.Proxy, operation: str) -> Callable[..., fx.Proxy]:
 
 
 def check_in_place(root: nn.Module, graph: fx.Graph, values: Mapping[fx.Node, Any]) -> None:
-    """Refuse a trace in which a view is changed in place and the tensor, or another view of it, is read afterwards.
+    """Refuse what is changed in place by a method that has no other form, or is a view of what is read afterwards.
 
     Args:
         root: The module.
@@ -54,7 +58,7 @@ def check_in_place(root: nn.Module, graph: fx.Graph, values: Mapping[fx.Node, An
         values: Of nodes on an example, as far as they are known.
 
     Raises:
-        ArchitectureError: If there is such a view.
+        ArchitectureError: If there is such a change.
     """
     modules = dict(root.named_modules())
     order = {node: i for i, node in enumerate(graph.nodes)}
@@ -62,6 +66,12 @@ def check_in_place(root: nn.Module, graph: fx.Graph, values: Mapping[fx.Node, An
         changed = node.args[0] if node.args and _is_in_place(node, modules) else None
         if not isinstance(changed, fx.Node):
             continue
+        name = str(node.target)
+        if node.op == "call_method" and name not in _CONSTANT and not hasattr(Tensor, name[:-1]):
+            raise ArchitectureError(
+                f"node {changed.name!r} is changed in place by {name!r}, which has no form that gives a new tensor: "
+                "write the result as one"
+            )
         others = {user for user in changed.users if is_view(user) and order[user] < order[node]}
         source = changed
         while is_view(source):
@@ -113,6 +123,9 @@ def _made_out_of_place(node: fx.Node) -> bool:
         return False
     if node.kwargs.get("inplace"):
         node.kwargs = {**node.kwargs, "inplace": False}
+        return True
+    if node.op == "call_method" and node.target in _CONSTANT:
+        node.op, node.target = "call_function", _CONSTANT[str(node.target)]
         return True
     if node.op == "call_method" and str(node.target).endswith("_") and hasattr(torch.Tensor, str(node.target)[:-1]):
         node.target = str(node.target)[:-1]

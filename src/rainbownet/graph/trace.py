@@ -151,7 +151,7 @@ class _Known(fx.Proxy):
         if isinstance(value, Tensor) and k == "shape":
             return self.tracer.create_proxy("call_function", getattr, (self, k), {})
         if isinstance(value, Tensor) and PART_OF in vars(self) and k.endswith("_") and k[:1] != "_":
-            return changing_part(self, k[:-1])
+            return changing_part(self, k)
         return super().__getattr__(k)
 
     def __getitem__(self, index: Any) -> Any:
