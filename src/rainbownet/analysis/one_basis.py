@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from rainbownet.aligned.basis import FLATTENS, Flatten, map_size
-from rainbownet.aligned.pairs import ActivationPairs, Maps, align_to_reference, key_of
+from rainbownet.aligned.pairs import ActivationPairs, Maps, key_of
+from rainbownet.aligned.reference import align_to_reference
 from rainbownet.analysis.layer import AlignedLayer, in_basis, weight_rows
 from rainbownet.checks import modules, one_of, words_of
 from rainbownet.errors import ArchitectureError, DataError, RainbowError

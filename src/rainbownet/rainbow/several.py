@@ -7,7 +7,8 @@ import pandas as pd
 from torch import Tensor
 
 from rainbownet.aligned.basis import Flatten
-from rainbownet.aligned.pairs import ActivationPairs, Maps, align_to_reference, key_of, mean_quality
+from rainbownet.aligned.pairs import ActivationPairs, Maps, key_of, mean_quality
+from rainbownet.aligned.reference import align_to_reference
 from rainbownet.graph import Network
 from rainbownet.walk import AlignmentImages
 
