@@ -18,6 +18,8 @@ from rainbownet import record
 from rainbownet.data import IMAGENET, Images, load
 from rainbownet.data.source import IMAGENET_MEAN, IMAGENET_STD, LUMA
 from rainbownet.files.write import write_file
+from rainbownet.naming import load_weights
+from rainbownet.nets import build
 from rainbownet.training import evaluate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +36,15 @@ def skip(reason: str) -> NoReturn:
     """End the benchmark, successfully, for want of something it needs."""
     print(f"skipped: {reason}")
     raise SystemExit(0)
+
+
+def public_resnet20() -> nn.Module:
+    """Return the public ResNet-20, in evaluation mode; end the benchmark without CIFAR-10 or the weights beside it."""
+    folder = data_folder("cifar10")
+    file = None if folder is None else folder.parents[1] / "weights" / "resnet20-cifar10.th"
+    if file is None or not file.is_file():
+        skip("no CIFAR-10 or no resnet20-cifar10.th: set RAINBOWNET_DATA")
+    return load_weights(build("resnet20"), file).eval()
 
 
 def machine(device: torch.device | str = "cpu") -> dict[str, Any]:

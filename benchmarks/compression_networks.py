@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from common import cifar10, data_folder, skip
+from common import cifar10, public_resnet20
 from rainbownet import data, nets, training
 from rainbownet.data import Images
-from rainbownet.naming import load_weights
 
 
 @dataclass(frozen=True)
@@ -84,13 +83,8 @@ def digits(name: str, width: float, runs: Path, images: int) -> Subject:
 
 def resnet20(runs: Path, images: int) -> Subject:
     """Return the public ResNet-20; it has seen the images that options are chosen on."""
-    folder = data_folder("cifar10")
-    file = None if folder is None else folder.parents[1] / "weights" / "resnet20-cifar10.th"
-    if folder is None or file is None or not file.is_file():
-        skip("no CIFAR-10 or no resnet20-cifar10.th: set RAINBOWNET_DATA")
-    net = nets.build("resnet20")
-    load_weights(net, file)
-    train, test = (data.load(str(folder), split=split, **data.IMAGENET) for split in ("train", "test"))
+    net = public_resnet20()
+    train, test = cifar10()
     train, validation = _split(train, 45_000)
     return _subject(net, train, validation.some(500), test.some(1000), images)
 

@@ -42,12 +42,11 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 import rainbownet as rn
-from common import RESULTS, cifar10, data_folder, show, skip, write_json
+from common import RESULTS, cifar10, public_resnet20, show, write_json
 from compression_peers import pruned_channels
 from coverage_measure import Closest, Copies
 from rainbownet import data, nets
 from rainbownet.data import Images
-from rainbownet.naming import load_weights
 
 EPOCHS = (0.0, 0.5, 1.0, 2.0, 4.0)
 BATCH = 64
@@ -97,17 +96,12 @@ def vit(old: float, new: float) -> Task:
 
 def resnet20(new: float, number: int) -> Task:
     """Return the public ResNet-20 on some images."""
-    folder = data_folder("cifar10")
-    file = None if folder is None else folder.parents[1] / "weights" / "resnet20-cifar10.th"
-    if file is None or not file.is_file():
-        skip("no CIFAR-10 or no resnet20-cifar10.th: set RAINBOWNET_DATA")
-    net = nets.build("resnet20")
-    load_weights(net, file)
+    net = public_resnet20()
     images, test = cifar10(images=number + 500)
     parts = images.subset(torch.arange(number)), images.subset(torch.arange(number, number + 500)), test.some(1000)
     return Task(
         lambda **how: nets.build("resnet20", **how),
-        1.0, new, *parts, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9), (0.003, 0.01, 0.03), 0, net.eval(),
+        1.0, new, *parts, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9), (0.003, 0.01, 0.03), 0, net,
     )  # fmt: skip
 
 

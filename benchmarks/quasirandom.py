@@ -17,12 +17,11 @@ import torch
 from torch import Tensor, nn
 
 import rainbownet as rn
-from common import RESULTS, cifar10, data_folder, show, skip, write_json
-from rainbownet import data, nets
+from common import RESULTS, cifar10, public_resnet20, show, write_json
+from rainbownet import data
 from rainbownet.data import Images
 from rainbownet.errors import RainbowWarning
 from rainbownet.laws import draws
-from rainbownet.naming import load_weights
 
 
 def sobol(n: int, r: int, generator: torch.Generator) -> Tensor:
@@ -54,17 +53,12 @@ def main() -> None:
     parser.add_argument("--test-images", type=int, default=400)
     a = parser.parse_args()
     warnings.simplefilter("ignore", RainbowWarning)
-    folder = data_folder("cifar10")
-    file = None if folder is None else folder.parents[1] / "weights" / "resnet20-cifar10.th"
-    if file is None or not file.is_file():
-        skip("no CIFAR-10 or no resnet20-cifar10.th: set RAINBOWNET_DATA")
-    net = nets.build("resnet20")
-    load_weights(net, file)
+    net = public_resnet20()
     images, test = cifar10()
     order = torch.randperm(len(test.targets), generator=torch.Generator().manual_seed(0))
     test = test.subset(order[: a.test_images])
     batches = list(data.loader(images.subset(torch.arange(a.images)), batch_size=250))
-    rainbow = rn.fit(net.eval(), batches)
+    rainbow = rn.fit(net, batches)
     wide = logits(rainbow.sample(batches, width=a.wide, seed=a.seeds, draw="antithetic"), test)
     result: dict[str, Any] = {
         "wide": a.wide,

@@ -27,11 +27,10 @@ import torch
 from torch import nn
 
 import rainbownet as rn
-from common import RESULTS, cifar10, data_folder, percent, show, skip, write_json
+from common import RESULTS, cifar10, percent, public_resnet20, show, write_json
 from rainbownet import data, nets
 from rainbownet.data import Images
 from rainbownet.errors import RainbowWarning
-from rainbownet.naming import load_weights
 from rainbownet.rainbow.companions import companions
 from rainbownet.training import Recipe, train
 
@@ -67,12 +66,7 @@ def split(images: Images, numbers: tuple[int, int]) -> tuple[Images, Images]:
 
 def resnet20(numbers: tuple[int, int]) -> Task:
     """Return the public network."""
-    folder = data_folder("cifar10")
-    file = None if folder is None else folder.parents[1] / "weights" / "resnet20-cifar10.th"
-    if file is None or not file.is_file():
-        skip("no CIFAR-10 or no resnet20-cifar10.th: set RAINBOWNET_DATA")
-    net = nets.build("resnet20")
-    load_weights(net, file)
+    net = public_resnet20()
     images, test = cifar10()
     return Task(net, images, *split(test, numbers))
 

@@ -17,11 +17,9 @@ import torch
 from torch import nn
 
 import rainbownet as rn
-from common import RESULTS, cifar10, data_folder, show, skip, write_json
+from common import RESULTS, cifar10, public_resnet20, show, write_json
 from rainbownet.analysis import FLIPS, TURNS, Flip, QuarterTurns, invariance, symmetrized, symmetry
 from rainbownet.data import Images
-from rainbownet.naming import load_weights
-from rainbownet.nets import build
 from rainbownet.nets.initial import reinitialised
 
 
@@ -69,11 +67,7 @@ def main() -> None:
     parser.add_argument("--widths", type=float, nargs="+", default=[1.0, 2.0, 4.0])
     parser.add_argument("--out", type=Path, default=RESULTS / "symmetry.json")
     options = parser.parse_args()
-    folder = data_folder("cifar10")
-    weights = None if folder is None else folder.parent.parent / "weights" / "resnet20-cifar10.th"
-    if weights is None or not weights.is_file():
-        skip("no CIFAR-10 or no resnet20-cifar10.th beside it")
-    net = load_weights(build("resnet20"), weights).eval()
+    net = public_resnet20()
     images, test = cifar10(limit=max(options.images, options.test))
     test = test.some(options.test)
     found = layers(net, images, options.images)
